@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * The I/OAT functions of the machine, whoever drives them.
+ *
+ * spdk_pci_enumerate() offers what a program can have; this lists what there is, also what the
+ * kernel's driver holds, from sysfs. Emulated functions are not in sysfs and so not here.
+ */
+
+#ifndef UDMA_PCI_H
+#define UDMA_PCI_H
+
+#include "spdk/env.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/** What sysfs says of one function. */
+struct udma_pci_function {
+	struct spdk_pci_addr addr;
+	struct spdk_pci_id id;
+	/** The kernel driver bound to it, "" for none. */
+	char driver[64];
+	/** SPDK_ENV_NUMA_ID_ANY if it is not known. */
+	int numa_id;
+	/** The IOMMU group, -1 for none. */
+	int iommu_group;
+	/** The process that has claimed it (spdk_pci_device_claim()), 0 for none. */
+	pid_t holder;
+};
+
+/**
+ * Visits each I/OAT function in sysfs, in the order of addresses.
+ *
+ * \param fn returns 0 to go on; anything else ends the visit and is returned.
+ * \return 0; what `fn` returned; a negative errno if sysfs cannot be read (-ENOENT: there is none).
+ */
+int udma_pci_scan(int (*fn)(void *ctx, const struct udma_pci_function *function), void *ctx);
+
+/**
+ * \return the process that has claimed the function at an address: 0 for none, a negative errno if
+ * it cannot be told.
+ */
+pid_t udma_pci_claim_holder(const struct spdk_pci_addr *addr);
+
+/**
+ * \return the name of the part that an I/OAT device id belongs to ("Skylake-SP"); NULL if it is
+ * none (section 1.1 of the hardware reference).
+ */
+const char *udma_pci_generation(uint16_t device_id);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif
