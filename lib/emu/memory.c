@@ -9,7 +9,8 @@
 #include "choices.h"
 
 /** Asks for `want` bytes. \return NULL if the first is not granted, else where *n of them are. */
-static void *window(struct udma_emu *emu, uint64_t iova, uint32_t want, bool write, uint32_t *n)
+static void *
+window(struct udma_emu *emu, uint64_t iova, uint32_t want, bool write, uint32_t *n)
 {
 	uint64_t granted = want;
 	void *host;
@@ -29,8 +30,9 @@ static void *window(struct udma_emu *emu, uint64_t iova, uint32_t want, bool wri
 	return host;
 }
 
-void *udma_emu_span_window(struct udma_emu *emu, const struct udma_emu_span *span, uint32_t done,
-			   bool write, uint32_t *n)
+void *
+udma_emu_span_window(struct udma_emu *emu, const struct udma_emu_span *span, uint32_t done,
+		     bool write, uint32_t *n)
 {
 	bool behind = done >= span->split;
 	uint64_t base = behind ? span->second : span->addr;
@@ -43,7 +45,8 @@ void *udma_emu_span_window(struct udma_emu *emu, const struct udma_emu_span *spa
 	return window(emu, base + offset, end - done, write, n);
 }
 
-bool udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc *desc)
+bool
+udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc *desc)
 {
 	uint32_t done, n;
 
@@ -59,7 +62,8 @@ bool udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc
 	return true;
 }
 
-bool udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
+bool
+udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
 {
 	uint64_t iova = emu->chan.chancmp;
 	uint64_t *to;

@@ -10,7 +10,8 @@
 #include "choices.h"
 
 /** `len` bytes from `addr` on, broken at the end of its page if `broken` (section 7). */
-static struct udma_emu_span span_of(uint64_t addr, uint64_t second, bool broken, uint32_t len)
+static struct udma_emu_span
+span_of(uint64_t addr, uint64_t second, bool broken, uint32_t len)
 {
 	struct udma_emu_span span = {.addr = addr, .second = second, .split = len, .len = len};
 	uint32_t page_left = UDMA_EMU_PAGE_SIZE - addr % UDMA_EMU_PAGE_SIZE;
@@ -22,7 +23,8 @@ static struct udma_emu_span span_of(uint64_t addr, uint64_t second, bool broken,
 }
 
 /** A pseudo-random number: SplitMix64, by Steele, Lea and Flood (2014). */
-static uint64_t next_random(struct udma_emu *emu)
+static uint64_t
+next_random(struct udma_emu *emu)
 {
 	uint64_t z = emu->random += 0x9E3779B97F4A7C15ull;
 
@@ -32,7 +34,8 @@ static uint64_t next_random(struct udma_emu *emu)
 }
 
 /** Spoils one of the bytes that were written, if this descriptor's turn has come. */
-static void maybe_flip(struct udma_emu *emu, const struct udma_emu_span *dst)
+static void
+maybe_flip(struct udma_emu *emu, const struct udma_emu_span *dst)
 {
 	uint8_t *victim;
 	uint32_t n;
@@ -47,7 +50,8 @@ static void maybe_flip(struct udma_emu *emu, const struct udma_emu_span *dst)
 	}
 }
 
-static enum udma_emu_error copy(struct udma_emu *emu, const struct spdk_ioat_dma_hw_desc *desc)
+static enum udma_emu_error
+copy(struct udma_emu *emu, const struct spdk_ioat_dma_hw_desc *desc)
 {
 	struct udma_emu_span src, dst;
 	uint32_t done, n, granted;
@@ -82,7 +86,8 @@ static enum udma_emu_error copy(struct udma_emu *emu, const struct spdk_ioat_dma
 
 /** Writes `n` bytes out of repeated blocks. The block goes on for a pattern's length behind its
  * end. */
-static void fill_piece(uint8_t *to, uint32_t n, const uint8_t *block, bool one_byte)
+static void
+fill_piece(uint8_t *to, uint32_t n, const uint8_t *block, bool one_byte)
 {
 	if (one_byte) {
 		memset(to, block[0], n);
@@ -94,7 +99,8 @@ static void fill_piece(uint8_t *to, uint32_t n, const uint8_t *block, bool one_b
 	memcpy(to, block, n);
 }
 
-static enum udma_emu_error fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
+static enum udma_emu_error
+fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
 {
 	struct udma_emu_span dst = span_of(desc->dest_addr, desc->next_dest_addr,
 					   desc->u.control.dest_page_break, desc->size);
@@ -119,7 +125,8 @@ static enum udma_emu_error fill(struct udma_emu *emu, const struct spdk_ioat_fil
 	return UDMA_EMU_NO_ERROR;
 }
 
-enum udma_emu_error udma_emu_operate(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
+enum udma_emu_error
+udma_emu_operate(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
 {
 	uint8_t opcode = desc->generic.u.control.op;
 

@@ -11,8 +11,8 @@
 
 #define ROUND 32 /* copies by one before it is the other's turn */
 
-static double engine_round(struct spdk_ioat_chan *chan, uint8_t *destination, const uint8_t *source,
-			   size_t bytes)
+static double
+engine_round(struct spdk_ioat_chan *chan, uint8_t *destination, const uint8_t *source, size_t bytes)
 {
 	double start = bench_seconds();
 
@@ -30,7 +30,8 @@ static double engine_round(struct spdk_ioat_chan *chan, uint8_t *destination, co
 	return bench_seconds() - start;
 }
 
-static double memcpy_round(uint8_t *destination, const uint8_t *source, size_t bytes)
+static double
+memcpy_round(uint8_t *destination, const uint8_t *source, size_t bytes)
 {
 	double start = bench_seconds();
 
@@ -41,7 +42,8 @@ static double memcpy_round(uint8_t *destination, const uint8_t *source, size_t b
 	return bench_seconds() - start;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	size_t bytes = argc > 1 ? strtoull(argv[1], NULL, 0) : 1 << 20;
 	double limit = argc > 2 ? strtod(argv[2], NULL) : 3;

@@ -23,7 +23,8 @@ static struct {
 
 static unsigned long g_called;
 
-static void called(void *arg)
+static void
+called(void *arg)
 {
 	(void)arg;
 	g_called++;
@@ -73,8 +74,8 @@ poll_with_nothing_outstanding(struct spdk_ioat_chan *chan, uint8_t *memory)
 	spdk_ioat_process_events(chan);
 }
 
-static int map_bar(struct spdk_pci_device *device, uint32_t bar, void **address, uint64_t *bus,
-		   uint64_t *size)
+static int
+map_bar(struct spdk_pci_device *device, uint32_t bar, void **address, uint64_t *bus, uint64_t *size)
 {
 	(void)device;
 	(void)bar;
@@ -84,7 +85,8 @@ static int map_bar(struct spdk_pci_device *device, uint32_t bar, void **address,
 	return 0;
 }
 
-static int unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *address)
+static int
+unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *address)
 {
 	(void)device;
 	(void)bar;
@@ -92,7 +94,8 @@ static int unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *address
 	return 0;
 }
 
-static int cfg_access(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+static int
+cfg_access(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
 	(void)device;
 	(void)offset;
@@ -103,7 +106,8 @@ static int cfg_access(struct spdk_pci_device *device, void *value, uint32_t len,
 static volatile bool g_starting = true;
 
 /** The little that bringing a channel up needs of a device. */
-static void *bring_up(void *arg)
+static void *
+bring_up(void *arg)
 {
 	(void)arg;
 	while (g_starting) {
@@ -119,7 +123,8 @@ static void *bring_up(void *arg)
 	return NULL;
 }
 
-int main(void)
+int
+main(void)
 {
 	struct spdk_ioat_chan *chan = NULL;
 	struct spdk_env_opts opts;

@@ -11,14 +11,16 @@
 
 #define SAMPLES 400
 
-static int compare(const void *a, const void *b)
+static int
+compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
 }
 
-static void measure(struct spdk_ioat_chan *chan, uint8_t *memory, unsigned pause_us, double *us)
+static void
+measure(struct spdk_ioat_chan *chan, uint8_t *memory, unsigned pause_us, double *us)
 {
 	for (unsigned i = 0; i < SAMPLES; i++) {
 		double start;
@@ -35,7 +37,8 @@ static void measure(struct spdk_ioat_chan *chan, uint8_t *memory, unsigned pause
 	qsort(us, SAMPLES, sizeof(us[0]), compare);
 }
 
-static double cpu_seconds(void)
+static double
+cpu_seconds(void)
 {
 	struct rusage usage;
 
@@ -44,7 +47,8 @@ static double cpu_seconds(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-int main(void)
+int
+main(void)
 {
 	struct spdk_ioat_chan *chan = bench_start();
 	uint8_t *memory = (uint8_t *)spdk_dma_zmalloc(4096, 64, NULL);

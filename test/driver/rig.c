@@ -5,7 +5,8 @@
 #include "env/region.h"
 #include "spdk/util.h"
 
-static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
+static void *
+grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 {
 	struct udma_region region;
 
@@ -17,17 +18,20 @@ static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 	return (void *)(uintptr_t)(region.vaddr + (iova - region.iova));
 }
 
-uint16_t rig_read16(const struct rig *rig, uint32_t offset)
+uint16_t
+rig_read16(const struct rig *rig, uint32_t offset)
 {
 	return __atomic_load_n((uint16_t *)(rig->function.bar + offset), __ATOMIC_ACQUIRE);
 }
 
-uint64_t rig_read64(const struct rig *rig, uint32_t offset)
+uint64_t
+rig_read64(const struct rig *rig, uint32_t offset)
 {
 	return __atomic_load_n((uint64_t *)(rig->function.bar + offset), __ATOMIC_ACQUIRE);
 }
 
-void rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
+void
+rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
 {
 	uint8_t *at = rig->function.bar + offset;
 
@@ -48,7 +52,8 @@ void rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
 }
 
 /** Turns the pattern of announced fills, so that the model seems to start it at multiples of 8. */
-static void turn_fills(struct rig *rig)
+static void
+turn_fills(struct rig *rig)
 {
 	uint16_t from = rig->function.shadow.dmacount;
 	uint16_t to = rig_read16(rig, BAR_DMACOUNT);
@@ -65,7 +70,8 @@ static void turn_fills(struct rig *rig)
 }
 
 /** With the lock held. */
-static void serve(struct rig *rig, unsigned steps)
+static void
+serve(struct rig *rig, unsigned steps)
 {
 	if (rig->ignore_reset && rig->function.bar[BAR_CHANCMD] & 0x20) {
 		return;
@@ -79,7 +85,8 @@ static void serve(struct rig *rig, unsigned steps)
 	udma_emulated_publish(&rig->function);
 }
 
-static void *run(void *arg)
+static void *
+run(void *arg)
 {
 	struct rig *rig = arg;
 
@@ -94,21 +101,24 @@ static void *run(void *arg)
 	return NULL;
 }
 
-void rig_pause(struct rig *rig)
+void
+rig_pause(struct rig *rig)
 {
 	pthread_mutex_lock(&rig->lock);
 	rig->paused = true;
 	pthread_mutex_unlock(&rig->lock);
 }
 
-void rig_resume(struct rig *rig)
+void
+rig_resume(struct rig *rig)
 {
 	pthread_mutex_lock(&rig->lock);
 	rig->paused = false;
 	pthread_mutex_unlock(&rig->lock);
 }
 
-void rig_step(struct rig *rig, unsigned steps)
+void
+rig_step(struct rig *rig, unsigned steps)
 {
 	pthread_mutex_lock(&rig->lock);
 	assert(rig->paused);
@@ -116,7 +126,8 @@ void rig_step(struct rig *rig, unsigned steps)
 	pthread_mutex_unlock(&rig->lock);
 }
 
-void rig_vanish(struct rig *rig)
+void
+rig_vanish(struct rig *rig)
 {
 	rig_pause(rig);
 	for (uint32_t offset = 0; offset < 4096; offset += 8) {
@@ -124,18 +135,21 @@ void rig_vanish(struct rig *rig)
 	}
 }
 
-uint64_t *rig_completion_word(const struct rig *rig)
+uint64_t *
+rig_completion_word(const struct rig *rig)
 {
 	return (uint64_t *)(uintptr_t)rig_read64(rig, BAR_CHANCMP);
 }
 
-static struct rig *rig_of(struct spdk_pci_device *device)
+static struct rig *
+rig_of(struct spdk_pci_device *device)
 {
 	return SPDK_CONTAINEROF(device, struct rig, function.device);
 }
 
-static int map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr,
-		   uint64_t *phys_addr, uint64_t *size)
+static int
+map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64_t *phys_addr,
+	uint64_t *size)
 {
 	*mapped_addr = rig_of(device)->driver_bar;
 	*phys_addr = 0;
@@ -143,7 +157,8 @@ static int map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_a
 	return bar == 0 ? 0 : -EINVAL;
 }
 
-static int unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
+static int
+unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
 {
 	(void)device;
 	(void)bar;
@@ -151,7 +166,8 @@ static int unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
 	return 0;
 }
 
-static int cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+static int
+cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
 	struct rig *rig = rig_of(device);
 	int rc;
@@ -165,7 +181,8 @@ static int cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, u
 	return rc;
 }
 
-static int cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+static int
+cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
 	struct rig *rig = rig_of(device);
 	int rc;
@@ -177,7 +194,8 @@ static int cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, 
 	return rc;
 }
 
-struct rig *rig_create(uint8_t func, uint8_t xfercap)
+struct rig *
+rig_create(uint8_t func, uint8_t xfercap)
 {
 	static const struct udma_emu_host host = {.grant = grant};
 	const struct udma_emu_config config = {.device_id = 0x2021, .xfercap = xfercap};
@@ -210,7 +228,8 @@ struct rig *rig_create(uint8_t func, uint8_t xfercap)
 	return rig;
 }
 
-void rig_destroy(struct rig *rig)
+void
+rig_destroy(struct rig *rig)
 {
 	spdk_pci_unhook_device(&rig->function.device);
 	__atomic_store_n(&rig->stopping, true, __ATOMIC_RELEASE);
@@ -222,7 +241,8 @@ void rig_destroy(struct rig *rig)
 	free(rig);
 }
 
-void rig_env_init(void)
+void
+rig_env_init(void)
 {
 	struct spdk_env_opts opts;
 
@@ -241,18 +261,21 @@ struct wanted {
 	struct spdk_ioat_chan *chan;
 };
 
-static bool is_wanted(void *ctx, struct spdk_pci_device *device)
+static bool
+is_wanted(void *ctx, struct spdk_pci_device *device)
 {
 	return device->addr.func == ((struct wanted *)ctx)->func;
 }
 
-static void take(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+static void
+take(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
 {
 	(void)device;
 	((struct wanted *)ctx)->chan = chan;
 }
 
-struct spdk_ioat_chan *rig_attach(uint8_t func)
+struct spdk_ioat_chan *
+rig_attach(uint8_t func)
 {
 	struct wanted wanted = {.func = func};
 
@@ -260,7 +283,8 @@ struct spdk_ioat_chan *rig_attach(uint8_t func)
 	return wanted.chan;
 }
 
-int rig_poll(struct spdk_ioat_chan *chan, int count)
+int
+rig_poll(struct spdk_ioat_chan *chan, int count)
 {
 	int total = 0;
 

@@ -22,13 +22,15 @@ static struct rig *g_rig;
 static struct spdk_ioat_chan *g_chan;
 static unsigned g_called;
 
-static void count_call(void *arg)
+static void
+count_call(void *arg)
 {
 	(void)arg;
 	g_called++;
 }
 
-static uint8_t *dma(size_t size)
+static uint8_t *
+dma(size_t size)
 {
 	uint8_t *memory = (uint8_t *)spdk_dma_zmalloc(size, 4096, NULL);
 
@@ -36,7 +38,8 @@ static uint8_t *dma(size_t size)
 	return memory;
 }
 
-static int setup_with(uint8_t xfercap)
+static int
+setup_with(uint8_t xfercap)
 {
 	rig_env_init();
 	g_called = 0;
@@ -45,14 +48,16 @@ static int setup_with(uint8_t xfercap)
 	return g_chan == NULL;
 }
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	(void)state;
 	return setup_with(20);
 }
 
 /** Only the device: the test attaches. */
-static int setup_device(void **state)
+static int
+setup_device(void **state)
 {
 	(void)state;
 	rig_env_init();
@@ -62,7 +67,8 @@ static int setup_device(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	(void)state;
 	spdk_ioat_detach(g_chan);
@@ -77,7 +83,8 @@ struct announced {
 	struct udma_ioat_stats stats;
 };
 
-static struct announced announced(void)
+static struct announced
+announced(void)
 {
 	struct announced now = {.dmacount = rig_read16(g_rig, BAR_DMACOUNT)};
 
@@ -85,7 +92,8 @@ static struct announced announced(void)
 	return now;
 }
 
-static void assert_nothing_announced_since(const struct announced *before)
+static void
+assert_nothing_announced_since(const struct announced *before)
 {
 	struct announced now;
 
@@ -95,7 +103,8 @@ static void assert_nothing_announced_since(const struct announced *before)
 	assert_memory_equal(&now.stats, &before->stats, sizeof(now.stats));
 }
 
-static void second_piece_not_registered(void **state)
+static void
+second_piece_not_registered(void **state)
 {
 	uint8_t *pages =
 		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -125,13 +134,15 @@ static void second_piece_not_registered(void **state)
 	spdk_free(destination);
 }
 
-static int setup_small_pieces(void **state)
+static int
+setup_small_pieces(void **state)
 {
 	(void)state;
 	return setup_with(12);
 }
 
-static void room_for_part_of_a_request(void **state)
+static void
+room_for_part_of_a_request(void **state)
 {
 	uint8_t *memory = dma(65536);
 	struct announced before;
@@ -161,7 +172,8 @@ static void room_for_part_of_a_request(void **state)
 	spdk_free(memory);
 }
 
-static void request_larger_than_the_ring(void **state)
+static void
+request_larger_than_the_ring(void **state)
 {
 	const size_t size = (size_t)RING * 4096;
 	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -177,7 +189,8 @@ static void request_larger_than_the_ring(void **state)
 	munmap(memory, size);
 }
 
-static void ring_full_and_nothing_flushed(void **state)
+static void
+ring_full_and_nothing_flushed(void **state)
 {
 	uint8_t *memory = dma(8192);
 	unsigned built = 0;
@@ -194,7 +207,8 @@ static void ring_full_and_nothing_flushed(void **state)
 	spdk_free(memory);
 }
 
-static void channel_halts(void **state)
+static void
+channel_halts(void **state)
 {
 	uint8_t *memory = dma(4096);
 	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -232,7 +246,8 @@ static void channel_halts(void **state)
 	spdk_free(memory);
 }
 
-static void channel_halts_without_a_write_back(void **state)
+static void
+channel_halts_without_a_write_back(void **state)
 {
 	uint8_t *memory = dma(4096);
 	int rc;
@@ -251,7 +266,8 @@ static void channel_halts_without_a_write_back(void **state)
 	spdk_free(memory);
 }
 
-static void halt_status_names_what_had_finished(void **state)
+static void
+halt_status_names_what_had_finished(void **state)
 {
 	uint8_t *memory = dma(4096);
 	uint64_t ring = rig_read64(g_rig, BAR_CHAINADDR);
@@ -276,7 +292,8 @@ static void halt_status_names_what_had_finished(void **state)
 	spdk_free(memory);
 }
 
-static void device_is_gone(void **state)
+static void
+device_is_gone(void **state)
 {
 	uint8_t *memory = dma(4096);
 	int rc;
@@ -298,7 +315,8 @@ static void device_is_gone(void **state)
 }
 
 /** Lets the engine seem to have written a completion word, with one request outstanding. */
-static void complete_with(uint64_t word)
+static void
+complete_with(uint64_t word)
 {
 	uint8_t *memory = dma(4096);
 
@@ -312,39 +330,45 @@ static void complete_with(uint64_t word)
 	spdk_free(memory);
 }
 
-static void completion_word_outside_the_ring(void **state)
+static void
+completion_word_outside_the_ring(void **state)
 {
 	(void)state;
 	complete_with(rig_read64(g_rig, BAR_CHAINADDR) + RING * 64ull);
 }
 
-static void completion_word_below_the_ring(void **state)
+static void
+completion_word_below_the_ring(void **state)
 {
 	(void)state;
 	complete_with(rig_read64(g_rig, BAR_CHAINADDR) - 64);
 }
 
-static void completion_word_of_a_slot_not_outstanding(void **state)
+static void
+completion_word_of_a_slot_not_outstanding(void **state)
 {
 	(void)state;
 	complete_with(rig_read64(g_rig, BAR_CHAINADDR) +
 		      (rig_read16(g_rig, BAR_DMACOUNT) + 5) * 64ull);
 }
 
-static void completion_word_of_ones(void **state)
+static void
+completion_word_of_ones(void **state)
 {
 	(void)state;
 	complete_with(UINT64_MAX);
 }
 
-static void poll_again(void *arg)
+static void
+poll_again(void *arg)
 {
 	(void)arg;
 	g_called++;
 	spdk_ioat_process_events(g_chan);
 }
 
-static void callback_polls(void **state)
+static void
+callback_polls(void **state)
 {
 	uint8_t *memory = dma(4096);
 
@@ -367,7 +391,8 @@ static void callback_polls(void **state)
 static uint8_t *g_memory;
 static int g_submit_result;
 
-static void submit_again(void *arg)
+static void
+submit_again(void *arg)
 {
 	if (g_called++ == 0) {
 		g_submit_result =
@@ -375,7 +400,8 @@ static void submit_again(void *arg)
 	}
 }
 
-static void callback_submits_into_a_full_ring(void **state)
+static void
+callback_submits_into_a_full_ring(void **state)
 {
 	(void)state;
 	g_memory = dma(4096);
@@ -397,7 +423,8 @@ static void callback_submits_into_a_full_ring(void **state)
 	spdk_free(g_memory);
 }
 
-static void detach_with_requests_outstanding(void **state)
+static void
+detach_with_requests_outstanding(void **state)
 {
 	uint8_t *memory = dma(1 << 20);
 
@@ -417,7 +444,8 @@ static void detach_with_requests_outstanding(void **state)
 	spdk_free(memory);
 }
 
-static void detach_from_an_engine_that_cannot_be_reset(void **state)
+static void
+detach_from_an_engine_that_cannot_be_reset(void **state)
 {
 	uint8_t *memory = dma(4096);
 	uint16_t command;
@@ -437,7 +465,8 @@ static void detach_from_an_engine_that_cannot_be_reset(void **state)
 	g_rig->ignore_reset = false;
 }
 
-static void detach_in_callback(void *arg)
+static void
+detach_in_callback(void *arg)
 {
 	(void)arg;
 	if (g_called++ == 0) {
@@ -445,7 +474,8 @@ static void detach_in_callback(void *arg)
 	}
 }
 
-static void callback_detaches(void **state)
+static void
+callback_detaches(void **state)
 {
 	uint8_t *memory = dma(4096);
 
@@ -464,7 +494,8 @@ static void callback_detaches(void **state)
 	spdk_free(memory);
 }
 
-static void probe_after_detach(void **state)
+static void
+probe_after_detach(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
@@ -476,14 +507,16 @@ static void probe_after_detach(void **state)
 	}
 }
 
-static bool say_no(void *ctx, struct spdk_pci_device *device)
+static bool
+say_no(void *ctx, struct spdk_pci_device *device)
 {
 	(void)device;
 	++*(unsigned *)ctx;
 	return false;
 }
 
-static void must_not_attach(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+static void
+must_not_attach(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
 {
 	(void)ctx;
 	(void)device;
@@ -491,7 +524,8 @@ static void must_not_attach(void *ctx, struct spdk_pci_device *device, struct sp
 	fail();
 }
 
-static void probe_after_no(void **state)
+static void
+probe_after_no(void **state)
 {
 	unsigned offered = 0;
 
@@ -503,21 +537,24 @@ static void probe_after_no(void **state)
 	assert_non_null(g_chan);
 }
 
-static bool say_yes(void *ctx, struct spdk_pci_device *device)
+static bool
+say_yes(void *ctx, struct spdk_pci_device *device)
 {
 	(void)ctx;
 	(void)device;
 	return true;
 }
 
-static void collect(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+static void
+collect(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
 {
 	struct spdk_ioat_chan **chans = ctx;
 
 	chans[device->addr.func] = chan;
 }
 
-static void one_bad_device_among_several(void **state)
+static void
+one_bad_device_among_several(void **state)
 {
 	struct spdk_ioat_chan *chans[4] = {NULL};
 	struct rig *rigs[4] = {NULL, rig_create(1, 20), rig_create(2, 20), rig_create(3, 20)};
@@ -541,14 +578,16 @@ static void one_bad_device_among_several(void **state)
 	}
 }
 
-static void detach_at_once(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+static void
+detach_at_once(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
 {
 	(void)device;
 	++*(unsigned *)ctx;
 	spdk_ioat_detach(chan);
 }
 
-static void attach_callback_detaches(void **state)
+static void
+attach_callback_detaches(void **state)
 {
 	unsigned attached = 0;
 
@@ -560,7 +599,8 @@ static void attach_callback_detaches(void **state)
 	assert_int_equal(attached, 2);
 }
 
-static void xfercap_is_zero(void **state)
+static void
+xfercap_is_zero(void **state)
 {
 	const size_t size = 3ull << 30;
 	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -595,7 +635,8 @@ static void xfercap_is_zero(void **state)
 	munmap(memory, size);
 }
 
-static void zero_bytes(void **state)
+static void
+zero_bytes(void **state)
 {
 	uint8_t *memory = dma(4096);
 
@@ -611,7 +652,8 @@ static void zero_bytes(void **state)
 }
 
 /** Fills at each offset over a boundary between two pieces, and checks each byte. */
-static void fill_over_pieces(void)
+static void
+fill_over_pieces(void)
 {
 	const uint64_t pattern = 0x8877665544332211ull;
 	const size_t size = 5 * 4096;
@@ -643,13 +685,15 @@ static void fill_over_pieces(void)
 	munmap(memory, size);
 }
 
-static void fill_split_off_a_multiple_of_8(void **state)
+static void
+fill_split_off_a_multiple_of_8(void **state)
 {
 	(void)state;
 	fill_over_pieces();
 }
 
-static void fill_split_on_an_engine_that_starts_at_multiples_of_8(void **state)
+static void
+fill_split_on_an_engine_that_starts_at_multiples_of_8(void **state)
 {
 	(void)state;
 	spdk_ioat_detach(g_chan);
@@ -663,13 +707,15 @@ extern bool __real_udma_translation_find(struct udma_translation *t, uint64_t va
 bool __wrap_udma_translation_find(struct udma_translation *t, uint64_t va);
 static unsigned g_lookups;
 
-bool __wrap_udma_translation_find(struct udma_translation *t, uint64_t va)
+bool
+__wrap_udma_translation_find(struct udma_translation *t, uint64_t va)
 {
 	g_lookups++;
 	return __real_udma_translation_find(t, va);
 }
 
-static void translation_is_linear_in_the_pieces(void **state)
+static void
+translation_is_linear_in_the_pieces(void **state)
 {
 	const size_t size = 16 << 20;
 	uint8_t *memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
@@ -691,7 +737,8 @@ static void translation_is_linear_in_the_pieces(void **state)
 	munmap(memory, 2 * size);
 }
 
-static void memory_the_engine_cannot_reach(void **state)
+static void
+memory_the_engine_cannot_reach(void **state)
 {
 	uint8_t *hole =
 		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -704,7 +751,8 @@ static void memory_the_engine_cannot_reach(void **state)
 	munmap(hole, 4096);
 }
 
-static void doorbell_with_nothing_new(void **state)
+static void
+doorbell_with_nothing_new(void **state)
 {
 	uint8_t *memory = dma(4096);
 
@@ -721,7 +769,8 @@ static void doorbell_with_nothing_new(void **state)
 	spdk_free(memory);
 }
 
-static void reset_that_does_not_end(void **state)
+static void
+reset_that_does_not_end(void **state)
 {
 	(void)state;
 	g_rig->ignore_reset = true;
@@ -735,8 +784,8 @@ static void reset_that_does_not_end(void **state)
 }
 
 /** Leaves the channel as a process that was killed would: with a ring of its own. */
-static void start_foreign_ring(uint8_t *ring, uint64_t *completion, uint32_t size,
-			       uint16_t chanctrl)
+static void
+start_foreign_ring(uint8_t *ring, uint64_t *completion, uint32_t size, uint16_t chanctrl)
 {
 	uint64_t *desc = (uint64_t *)(void *)ring;
 
@@ -755,7 +804,8 @@ static void start_foreign_ring(uint8_t *ring, uint64_t *completion, uint32_t siz
 }
 
 /** The channel works after whatever it was in. */
-static void assert_brought_up(void)
+static void
+assert_brought_up(void)
 {
 	uint8_t *memory = dma(8192);
 
@@ -770,7 +820,8 @@ static void assert_brought_up(void)
 	spdk_free(memory);
 }
 
-static void left_armed(void **state)
+static void
+left_armed(void **state)
 {
 	uint8_t *ring = dma(4096);
 
@@ -781,7 +832,8 @@ static void left_armed(void **state)
 	spdk_free(ring);
 }
 
-static void left_running(void **state)
+static void
+left_running(void **state)
 {
 	uint8_t *ring = dma(4096);
 
@@ -794,7 +846,8 @@ static void left_running(void **state)
 	spdk_free(ring);
 }
 
-static void left_idle(void **state)
+static void
+left_idle(void **state)
 {
 	uint8_t *ring = dma(4096);
 
@@ -807,7 +860,8 @@ static void left_idle(void **state)
 	spdk_free(ring);
 }
 
-static void left_suspended(void **state)
+static void
+left_suspended(void **state)
 {
 	uint8_t *ring = dma(4096);
 
@@ -822,7 +876,8 @@ static void left_suspended(void **state)
 	spdk_free(ring);
 }
 
-static void left_halted_with_an_error(void **state)
+static void
+left_halted_with_an_error(void **state)
 {
 	uint8_t *ring = dma(4096);
 
@@ -837,14 +892,16 @@ static void left_halted_with_an_error(void **state)
 	spdk_free(ring);
 }
 
-static void left_without_bus_mastering(void **state)
+static void
+left_without_bus_mastering(void **state)
 {
 	(void)state;
 	udma_emu_cfg_write(g_rig->function.emu, 4, (uint16_t[]){0}, 2);
 	assert_brought_up();
 }
 
-static void config_180_is_cleared_before_version_33(void **state)
+static void
+config_180_is_cleared_before_version_33(void **state)
 {
 	(void)state;
 	rig_poke(g_rig, BAR_CBVER, 1, 0x32);
@@ -853,7 +910,8 @@ static void config_180_is_cleared_before_version_33(void **state)
 	assert_true(g_rig->config_writes_180 > 0);
 }
 
-static void config_180_that_cannot_be_read(void **state)
+static void
+config_180_that_cannot_be_read(void **state)
 {
 	(void)state;
 	rig_poke(g_rig, BAR_CBVER, 1, 0x32);
@@ -862,21 +920,24 @@ static void config_180_that_cannot_be_read(void **state)
 	assert_non_null(g_chan);
 }
 
-static void all_ones_at_attach(void **state)
+static void
+all_ones_at_attach(void **state)
 {
 	(void)state;
 	rig_vanish(g_rig);
 	assert_null(rig_attach(0));
 }
 
-static void bar_too_small(void **state)
+static void
+bar_too_small(void **state)
 {
 	(void)state;
 	g_rig->bar_size = 0x80;
 	assert_null(rig_attach(0));
 }
 
-static void engine_without_fill(void **state)
+static void
+engine_without_fill(void **state)
 {
 	uint8_t *memory = dma(4096);
 
@@ -892,7 +953,8 @@ static void engine_without_fill(void **state)
 	spdk_free(memory);
 }
 
-static void fork_while_memory_is_registered(void **state)
+static void
+fork_while_memory_is_registered(void **state)
 {
 	const size_t size = 1 << 20;
 	uint8_t *memory =
@@ -929,7 +991,8 @@ static void fork_while_memory_is_registered(void **state)
 	munmap(memory, 2 * size);
 }
 
-static void removal_waits_for_the_engine(void **state)
+static void
+removal_waits_for_the_engine(void **state)
 {
 	const size_t size = 1 << 20;
 	uint8_t *memory =
@@ -949,7 +1012,8 @@ static void removal_waits_for_the_engine(void **state)
 	assert_int_equal(rig_poll(g_chan, 100), 100);
 }
 
-static void removal_under_an_engine_that_hangs(void **state)
+static void
+removal_under_an_engine_that_hangs(void **state)
 {
 	uint8_t *memory =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -968,7 +1032,8 @@ static void removal_under_an_engine_that_hangs(void **state)
 	munmap(memory, 4096);
 }
 
-static void count_wraps_at_16_bits(void **state)
+static void
+count_wraps_at_16_bits(void **state)
 {
 	uint8_t *memory = dma(4096);
 
@@ -992,7 +1057,8 @@ static void count_wraps_at_16_bits(void **state)
 	spdk_free(memory);
 }
 
-static void left_attached_at_the_end(void **state)
+static void
+left_attached_at_the_end(void **state)
 {
 	(void)state;
 	spdk_env_fini();
@@ -1006,7 +1072,8 @@ static void left_attached_at_the_end(void **state)
 #define WITH_DEVICE(test)  cmocka_unit_test_setup_teardown(test, setup_device, teardown)
 #define WITH_4K(test)      cmocka_unit_test_setup_teardown(test, setup_small_pieces, teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CHANNEL(second_piece_not_registered),

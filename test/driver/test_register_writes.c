@@ -22,7 +22,8 @@ static uint8_t *g_bar;
 static uint32_t g_stores[256];
 static volatile unsigned g_count;
 
-static void on_store(int signal, siginfo_t *info, void *context)
+static void
+on_store(int signal, siginfo_t *info, void *context)
 {
 	uintptr_t offset = (uintptr_t)info->si_addr - (uintptr_t)g_bar;
 	ucontext_t *thread = context;
@@ -38,7 +39,8 @@ static void on_store(int signal, siginfo_t *info, void *context)
 	thread->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
 }
 
-static void on_step(int signal, siginfo_t *info, void *context)
+static void
+on_step(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *thread = context;
 
@@ -48,7 +50,8 @@ static void on_step(int signal, siginfo_t *info, void *context)
 	thread->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 }
 
-static void watch_stores(struct rig *rig)
+static void
+watch_stores(struct rig *rig)
 {
 	struct sigaction store = {.sa_sigaction = on_store, .sa_flags = SA_SIGINFO};
 	struct sigaction step = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
@@ -60,7 +63,8 @@ static void watch_stores(struct rig *rig)
 	mprotect(g_bar, PAGE, PROT_READ);
 }
 
-static void assert_stores(const uint32_t *expected, unsigned count)
+static void
+assert_stores(const uint32_t *expected, unsigned count)
 {
 	for (unsigned i = 0; i < count && i < g_count; i++) {
 		assert_int_equal(g_stores[i], expected[i]);
@@ -68,14 +72,16 @@ static void assert_stores(const uint32_t *expected, unsigned count)
 	assert_int_equal(g_count, count);
 }
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	rig_env_init();
 	*state = rig_create(0, 20);
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	mprotect(g_bar, PAGE, PROT_READ | PROT_WRITE);
 	rig_destroy(*state);
@@ -83,7 +89,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void attach_writes_addresses_low_half_first(void **state)
+static void
+attach_writes_addresses_low_half_first(void **state)
 {
 	const uint32_t expected[] = {
 		BAR_CHANERR,   BAR_CHANCMD,                        /* section 12.1 */
@@ -102,7 +109,8 @@ static void attach_writes_addresses_low_half_first(void **state)
 	spdk_ioat_detach(chan);
 }
 
-static void each_batch_costs_one_doorbell(void **state)
+static void
+each_batch_costs_one_doorbell(void **state)
 {
 	const uint32_t expected[] = {BAR_DMACOUNT, BAR_DMACOUNT};
 	struct spdk_ioat_chan *chan = rig_attach(0);
@@ -125,7 +133,8 @@ static void each_batch_costs_one_doorbell(void **state)
 	spdk_free(memory);
 }
 
-static void detach_suspends_then_resets(void **state)
+static void
+detach_suspends_then_resets(void **state)
 {
 	const uint32_t expected[] = {BAR_CHANCMD, BAR_CHANERR, BAR_CHANCMD};
 	struct spdk_ioat_chan *chan = rig_attach(0);
@@ -136,7 +145,8 @@ static void detach_suspends_then_resets(void **state)
 	assert_stores(expected, 3);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(attach_writes_addresses_low_half_first, setup,

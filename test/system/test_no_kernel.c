@@ -32,7 +32,8 @@ struct work {
 };
 
 /** Forbids every system call to the calling thread, this one's successors included. */
-static int forbid_all_system_calls(void)
+static int
+forbid_all_system_calls(void)
 {
 	struct sock_filter rules[] = {
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -45,12 +46,14 @@ static int forbid_all_system_calls(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-static void completed(void *arg)
+static void
+completed(void *arg)
 {
 	((struct work *)arg)->completed++;
 }
 
-static void copy_all(struct work *work)
+static void
+copy_all(struct work *work)
 {
 	unsigned submitted = 0;
 
@@ -72,7 +75,8 @@ static void copy_all(struct work *work)
 	}
 }
 
-static void *run(void *arg)
+static void *
+run(void *arg)
 {
 	struct work *work = arg;
 
@@ -87,21 +91,24 @@ static void *run(void *arg)
 	}
 }
 
-static bool say_yes(void *ctx, struct spdk_pci_device *device)
+static bool
+say_yes(void *ctx, struct spdk_pci_device *device)
 {
 	(void)ctx;
 	(void)device;
 	return true;
 }
 
-static void take(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+static void
+take(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
 {
 	(void)device;
 	*(struct spdk_ioat_chan **)ctx = chan;
 }
 
 /** In a process of its own. \return its exit status. */
-static int child(bool break_the_rule)
+static int
+child(bool break_the_rule)
 {
 	struct work work = {.filter = -1};
 	struct spdk_env_opts opts;
@@ -134,7 +141,8 @@ static int child(bool break_the_rule)
 	return memcmp(work.memory, work.memory + BATCH * BYTES, BATCH * BYTES) == 0 ? 0 : 5;
 }
 
-static int status_of_child(bool break_the_rule)
+static int
+status_of_child(bool break_the_rule)
 {
 	pid_t pid = fork();
 	int status = 0;
@@ -148,7 +156,8 @@ static int status_of_child(bool break_the_rule)
 	return status;
 }
 
-static void a_million_copies_without_a_system_call(void **state)
+static void
+a_million_copies_without_a_system_call(void **state)
 {
 	int status = status_of_child(false);
 
@@ -157,7 +166,8 @@ static void a_million_copies_without_a_system_call(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void the_filter_would_notice_one(void **state)
+static void
+the_filter_would_notice_one(void **state)
 {
 	int status = status_of_child(true);
 
@@ -166,7 +176,8 @@ static void the_filter_would_notice_one(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_million_copies_without_a_system_call),
