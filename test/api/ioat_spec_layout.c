@@ -181,7 +181,8 @@ WORD(pq_update, q_addr, 7);
 		assert_int_equal(desc.u.control_raw, ((1u << (width)) - 1) << (first));            \
 	} while (0)
 
-static void generic_control(void **state)
+static void
+generic_control(void **state)
 {
 	(void)state;
 	BITS(generic, int_enable, 0, 1);
@@ -197,7 +198,8 @@ static void generic_control(void **state)
 	BITS(generic, op, 24, 8);
 }
 
-static void dma_control(void **state)
+static void
+dma_control(void **state)
 {
 	(void)state;
 	BITS(dma, int_enable, 0, 1);
@@ -214,7 +216,8 @@ static void dma_control(void **state)
 	BITS(dma, op, 24, 8);
 }
 
-static void fill_control(void **state)
+static void
+fill_control(void **state)
 {
 	(void)state;
 	BITS(fill, int_enable, 0, 1);
@@ -226,7 +229,8 @@ static void fill_control(void **state)
 	BITS(fill, op, 24, 8);
 }
 
-static void xor_control(void **state)
+static void
+xor_control(void **state)
 {
 	(void)state;
 	BITS(xor, int_enable, 0, 1);
@@ -241,7 +245,8 @@ static void xor_control(void **state)
 	BITS(xor, op, 24, 8);
 }
 
-static void pq_control(void **state)
+static void
+pq_control(void **state)
 {
 	(void)state;
 	BITS(pq, int_enable, 0, 1);
@@ -258,7 +263,8 @@ static void pq_control(void **state)
 	BITS(pq, op, 24, 8);
 }
 
-static void pq_update_control(void **state)
+static void
+pq_update_control(void **state)
 {
 	(void)state;
 	BITS(pq_update, int_enable, 0, 1);
@@ -276,7 +282,8 @@ static void pq_update_control(void **state)
 	BITS(pq_update, op, 24, 8);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(generic_control), cmocka_unit_test(dma_control),

@@ -25,7 +25,8 @@
 		assert_true(same != NULL);                                                         \
 	} while (0)
 
-static void env_memory(void **state)
+static void
+env_memory(void **state)
 {
 	(void)state;
 	SAME(void *, spdk_malloc,
@@ -51,7 +52,8 @@ static void env_memory(void **state)
 	SAME(void, spdk_memzone_dump, (FILE * f));
 }
 
-static void env_pools_and_rings(void **state)
+static void
+env_pools_and_rings(void **state)
 {
 	(void)state;
 	SAME(struct spdk_mempool *, spdk_mempool_create,
@@ -80,7 +82,8 @@ static void env_pools_and_rings(void **state)
 	SAME(size_t, spdk_ring_dequeue, (struct spdk_ring * ring, void **objs, size_t count));
 }
 
-static void env_start_cores_threads_time(void **state)
+static void
+env_start_cores_threads_time(void **state)
 {
 	(void)state;
 	SAME(void, spdk_env_opts_init, (struct spdk_env_opts * opts));
@@ -110,7 +113,8 @@ static void env_start_cores_threads_time(void **state)
 	SAME(int, spdk_get_tid, (void));
 }
 
-static void env_translation_and_registration(void **state)
+static void
+env_translation_and_registration(void **state)
 {
 	(void)state;
 	SAME(bool, spdk_iommu_is_enabled, (void));
@@ -131,7 +135,8 @@ static void env_translation_and_registration(void **state)
 	SAME(int, spdk_mem_get_fd_and_offset, (void *vaddr, uint64_t *offset));
 }
 
-static void env_pci(void **state)
+static void
+env_pci(void **state)
 {
 	(void)state;
 	SAME(void, spdk_pci_driver_register,
@@ -212,7 +217,8 @@ static void env_pci(void **state)
 	SAME(void, spdk_pci_unregister_error_handler, (spdk_pci_error_handler sighandler));
 }
 
-static void ioat_log_string(void **state)
+static void
+ioat_log_string(void **state)
 {
 	(void)state;
 	SAME(void, spdk_ioat_detach, (struct spdk_ioat_chan * ioat));
@@ -241,42 +247,49 @@ static void ioat_log_string(void **state)
 	SAME(uint32_t, spdk_ioat_get_max_descriptors, (struct spdk_ioat_chan * chan));
 }
 
-static void inline_functions(void **state)
+static void
+inline_functions(void **state)
 {
 	(void)state;
 	SAME(uint64_t, spdk_mmio_read_8, (const volatile uint64_t *addr));
 	SAME(void, spdk_mmio_write_8, (volatile uint64_t * addr, uint64_t val));
 }
 
-static bool on_probe(void *cb_ctx, struct spdk_pci_device *pci_dev)
+static bool
+on_probe(void *cb_ctx, struct spdk_pci_device *pci_dev)
 {
 	return cb_ctx != NULL && pci_dev != NULL;
 }
 
-static void on_attach(void *cb_ctx, struct spdk_pci_device *pci_dev, struct spdk_ioat_chan *ioat)
+static void
+on_attach(void *cb_ctx, struct spdk_pci_device *pci_dev, struct spdk_ioat_chan *ioat)
 {
 	(void)cb_ctx;
 	(void)pci_dev;
 	(void)ioat;
 }
 
-static void on_request(void *arg)
+static void
+on_request(void *arg)
 {
 	(void)arg;
 }
 
-static int on_enumerate(void *enum_ctx, struct spdk_pci_device *dev)
+static int
+on_enumerate(void *enum_ctx, struct spdk_pci_device *dev)
 {
 	return enum_ctx != NULL && dev != NULL;
 }
 
-static int on_start(void *arg)
+static int
+on_start(void *arg)
 {
 	return arg != NULL;
 }
 
-static int on_notify(void *cb_ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
-		     void *vaddr, size_t size)
+static int
+on_notify(void *cb_ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
+	  void *vaddr, size_t size)
 {
 	(void)cb_ctx;
 	(void)map;
@@ -286,12 +299,14 @@ static int on_notify(void *cb_ctx, struct spdk_mem_map *map, enum spdk_mem_map_n
 	return 0;
 }
 
-static int on_contiguous(uint64_t addr_1, uint64_t addr_2)
+static int
+on_contiguous(uint64_t addr_1, uint64_t addr_2)
 {
 	return addr_1 == addr_2;
 }
 
-static void on_object(struct spdk_mempool *mp, void *opaque, void *obj, unsigned obj_idx)
+static void
+on_object(struct spdk_mempool *mp, void *opaque, void *obj, unsigned obj_idx)
 {
 	(void)mp;
 	(void)opaque;
@@ -299,8 +314,9 @@ static void on_object(struct spdk_mempool *mp, void *opaque, void *obj, unsigned
 	(void)obj_idx;
 }
 
-static void on_memory(struct spdk_mempool *mp, void *opaque, void *addr, uint64_t iova, size_t len,
-		      unsigned mem_idx)
+static void
+on_memory(struct spdk_mempool *mp, void *opaque, void *addr, uint64_t iova, size_t len,
+	  unsigned mem_idx)
 {
 	(void)mp;
 	(void)opaque;
@@ -310,13 +326,15 @@ static void on_memory(struct spdk_mempool *mp, void *opaque, void *addr, uint64_
 	(void)mem_idx;
 }
 
-static void on_error(const void *failure_addr, void *ctx)
+static void
+on_error(const void *failure_addr, void *ctx)
 {
 	(void)failure_addr;
 	(void)ctx;
 }
 
-static void callbacks(void **state)
+static void
+callbacks(void **state)
 {
 	/* Each function above has the parameters of the description. */
 	spdk_ioat_probe_cb probe = on_probe;
@@ -335,7 +353,8 @@ static void callbacks(void **state)
 		    object && memory && error);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(env_memory),

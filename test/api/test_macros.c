@@ -22,14 +22,16 @@ SPDK_STATIC_ASSERT(sizeof(uint64_t) == 8, "can be used at file scope");
 
 static unsigned g_messages;
 
-static void count_message(int level, const char *file, const int line, const char *func,
-			  const char *format, va_list args)
+static void
+count_message(int level, const char *file, const int line, const char *func, const char *format,
+	      va_list args)
 {
 	(void)level, (void)file, (void)line, (void)func, (void)format, (void)args;
 	g_messages++;
 }
 
-static void infolog_follows_its_flag(void **state)
+static void
+infolog_follows_its_flag(void **state)
 {
 	(void)state;
 	assert_false(spdk_log_get_flag("macros"));
@@ -64,13 +66,15 @@ SPDK_PCI_DRIVER_REGISTER(macros_driver, g_ids, SPDK_PCI_DRIVER_NEED_MAPPING)
 
 static unsigned g_asked;
 
-static int provider_attach(const struct spdk_pci_addr *addr)
+static int
+provider_attach(const struct spdk_pci_addr *addr)
 {
 	g_asked += addr->bus == 0x77;
 	return -ENODEV;
 }
 
-static void provider_detach(struct spdk_pci_device *dev)
+static void
+provider_detach(struct spdk_pci_device *dev)
 {
 	(void)dev;
 }
@@ -83,7 +87,8 @@ static struct spdk_pci_device_provider g_provider = {
 
 SPDK_PCI_REGISTER_DEVICE_PROVIDER(macros_provider, &g_provider)
 
-static void pci_device_matches_any_class_and_subsystem(void **state)
+static void
+pci_device_matches_any_class_and_subsystem(void **state)
 {
 	(void)state;
 	assert_int_equal(g_ids[0].class_id, 0xffffff);
@@ -93,14 +98,16 @@ static void pci_device_matches_any_class_and_subsystem(void **state)
 	assert_int_equal(g_ids[0].subdevice_id, 0xffff);
 }
 
-static int refuse(void *ctx, struct spdk_pci_device *dev)
+static int
+refuse(void *ctx, struct spdk_pci_device *dev)
 {
 	(void)ctx;
 	(void)dev;
 	return 1;
 }
 
-static void drivers_are_known_by_name(void **state)
+static void
+drivers_are_known_by_name(void **state)
 {
 	(void)state;
 	assert_non_null(spdk_pci_get_driver("macros_driver"));
@@ -110,7 +117,8 @@ static void drivers_are_known_by_name(void **state)
 	assert_null(spdk_pci_nvme_get_driver());
 }
 
-static void providers_are_asked(void **state)
+static void
+providers_are_asked(void **state)
 {
 	struct spdk_pci_addr nowhere = {.domain = 0xfff0, .bus = 0x77};
 
@@ -133,7 +141,8 @@ struct item {
 
 static TAILQ_HEAD(, item) g_items = TAILQ_HEAD_INITIALIZER(g_items);
 
-static void tail_queues(void **state)
+static void
+tail_queues(void **state)
 {
 	struct item items[3] = {{.value = 0}, {.value = 1}, {.value = 2}};
 	STAILQ_HEAD(, item) single = STAILQ_HEAD_INITIALIZER(single);
@@ -162,7 +171,8 @@ static void tail_queues(void **state)
 
 /* ---- Small things ---- */
 
-static void arithmetic(void **state)
+static void
+arithmetic(void **state)
 {
 	(void)state;
 	assert_int_equal(spdk_min(1, 2), 1);
@@ -172,7 +182,8 @@ static void arithmetic(void **state)
 	assert_false(spdk_unlikely(1 == 2));
 }
 
-static void mmio_is_one_access_of_8_bytes(void **state)
+static void
+mmio_is_one_access_of_8_bytes(void **state)
 {
 	volatile uint64_t word = 0;
 
@@ -182,7 +193,8 @@ static void mmio_is_one_access_of_8_bytes(void **state)
 	assert_true(spdk_mmio_read_8(&word) == 0x1122334455667788);
 }
 
-static void numa_nodes_end(void **state)
+static void
+numa_nodes_end(void **state)
 {
 	int32_t previous = -1;
 	int32_t node;
@@ -200,7 +212,8 @@ static void numa_nodes_end(void **state)
 	spdk_env_fini();
 }
 
-static void strtol_takes_whole_numbers_only(void **state)
+static void
+strtol_takes_whole_numbers_only(void **state)
 {
 	(void)state;
 	assert_int_equal(spdk_strtol("0", 10), 0);
@@ -216,7 +229,8 @@ static void strtol_takes_whole_numbers_only(void **state)
 	assert_int_equal(spdk_strtol("99999999999999999999999", 10), -ERANGE);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(infolog_follows_its_flag),

@@ -9,7 +9,8 @@
 #include "spdk/env.h"
 #include "spdk/ioat.h"
 
-static void assert_defaults(const struct spdk_env_opts *opts)
+static void
+assert_defaults(const struct spdk_env_opts *opts)
 {
 	assert_string_equal(opts->name, "spdk");
 	assert_string_equal(opts->core_mask, "0x1");
@@ -34,7 +35,8 @@ static void assert_defaults(const struct spdk_env_opts *opts)
 	assert_false(opts->enforce_numa);
 }
 
-static void defaults(void **state)
+static void
+defaults(void **state)
 {
 	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
 
@@ -44,7 +46,8 @@ static void defaults(void **state)
 	assert_int_equal(opts.opts_size, sizeof(opts));
 }
 
-static void defaults_on_an_uninitialised_struct(void **state)
+static void
+defaults_on_an_uninitialised_struct(void **state)
 {
 	struct spdk_env_opts opts;
 
@@ -64,7 +67,8 @@ static void defaults_on_an_uninitialised_struct(void **state)
 	spdk_env_fini();
 }
 
-static void second_init_is_refused(void **state)
+static void
+second_init_is_refused(void **state)
 {
 	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
 
@@ -78,14 +82,16 @@ static void second_init_is_refused(void **state)
 	spdk_env_fini();
 }
 
-static void fini_without_init(void **state)
+static void
+fini_without_init(void **state)
 {
 	(void)state;
 	spdk_env_fini();
 	spdk_env_fini();
 }
 
-static void init_repeats(void **state)
+static void
+init_repeats(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -108,7 +114,8 @@ struct channels {
 	unsigned count;
 };
 
-static bool take(void *ctx, struct spdk_pci_device *device)
+static bool
+take(void *ctx, struct spdk_pci_device *device)
 {
 	(void)ctx;
 	/* What the examples print of each. */
@@ -122,7 +129,8 @@ static bool take(void *ctx, struct spdk_pci_device *device)
 	return true;
 }
 
-static void keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+static void
+keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
 {
 	struct channels *channels = ctx;
 
@@ -130,12 +138,14 @@ static void keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_cha
 	channels->chan[channels->count++] = chan;
 }
 
-static void set_true(void *arg)
+static void
+set_true(void *arg)
 {
 	*(bool *)arg = true;
 }
 
-static void one_copy(struct spdk_ioat_chan *chan)
+static void
+one_copy(struct spdk_ioat_chan *chan)
 {
 	char *memory = spdk_dma_zmalloc(8192, 4096, NULL);
 	bool done = false;
@@ -151,7 +161,8 @@ static void one_copy(struct spdk_ioat_chan *chan)
 	spdk_dma_free(memory);
 }
 
-static void init_repeats_with_devices(void **state)
+static void
+init_repeats_with_devices(void **state)
 {
 	(void)state;
 	setenv("UDMA_EMULATE", "2", 1);
@@ -177,7 +188,8 @@ static void init_repeats_with_devices(void **state)
 	unsetenv("UDMA_EMULATE");
 }
 
-static void bad_emulate_is_refused(void **state)
+static void
+bad_emulate_is_refused(void **state)
 {
 	const char *bad[] = {"x", "-1", "1,", "1,flip", "1,nothing=1", "1,xfercap=40", "1 "};
 
@@ -199,7 +211,8 @@ struct cores {
 	unsigned count;
 };
 
-static struct cores allowed_cores(void)
+static struct cores
+allowed_cores(void)
 {
 	struct cores cores = {.count = 0};
 	uint64_t mask = 0;
@@ -216,7 +229,8 @@ static struct cores allowed_cores(void)
 	return cores;
 }
 
-static void start_on(const struct cores *cores)
+static void
+start_on(const struct cores *cores)
 {
 	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
 
@@ -225,7 +239,8 @@ static void start_on(const struct cores *cores)
 	assert_int_equal(spdk_env_init(&opts), 0);
 }
 
-static void cores_ascend(void **state)
+static void
+cores_ascend(void **state)
 {
 	struct cores cores = allowed_cores();
 	unsigned seen = 0;
@@ -246,7 +261,8 @@ static void cores_ascend(void **state)
 	spdk_env_fini();
 }
 
-static void the_caller_of_init_is_the_main_core(void **state)
+static void
+the_caller_of_init_is_the_main_core(void **state)
 {
 	struct cores cores = allowed_cores();
 	cpu_set_t before;
@@ -263,13 +279,15 @@ static void the_caller_of_init_is_the_main_core(void **state)
 	spdk_env_fini();
 }
 
-static int note_core(void *arg)
+static int
+note_core(void *arg)
 {
 	*(uint32_t *)arg = spdk_env_get_current_core();
 	return 0;
 }
 
-static void launch_on_each_core(void **state)
+static void
+launch_on_each_core(void **state)
 {
 	struct cores cores = allowed_cores();
 
@@ -291,7 +309,8 @@ static void launch_on_each_core(void **state)
 	spdk_env_fini();
 }
 
-static void launch_refused(void **state)
+static void
+launch_refused(void **state)
 {
 	struct cores cores = allowed_cores();
 	uint32_t noted = 12345;
@@ -306,7 +325,8 @@ static void launch_refused(void **state)
 	spdk_env_fini();
 }
 
-static void ticks_rise(void **state)
+static void
+ticks_rise(void **state)
 {
 	uint64_t before;
 
@@ -319,7 +339,8 @@ static void ticks_rise(void **state)
 	spdk_env_fini();
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),

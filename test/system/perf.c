@@ -32,7 +32,8 @@ struct task {
 	char *target;
 };
 
-static void fail(struct worker *worker, const char *what, int error)
+static void
+fail(struct worker *worker, const char *what, int error)
 {
 	if (!worker->failed) {
 		fprintf(stderr, "%s: %s: %s, after %" PRIu64 " copies\n", worker->channel->name,
@@ -43,7 +44,8 @@ static void fail(struct worker *worker, const char *what, int error)
 
 static void start_one(struct worker *worker);
 
-static void copied(void *arg)
+static void
+copied(void *arg)
 {
 	struct task *task = arg;
 	struct worker *worker = task->worker;
@@ -60,7 +62,8 @@ static void copied(void *arg)
 	}
 }
 
-static void start_one(struct worker *worker)
+static void
+start_one(struct worker *worker)
 {
 	struct task *task = spdk_mempool_get(worker->tasks);
 	uint64_t size = worker->options->size;
@@ -94,7 +97,8 @@ static void start_one(struct worker *worker)
 	}
 }
 
-static void poll_once(struct worker *worker)
+static void
+poll_once(struct worker *worker)
 {
 	int rc = spdk_ioat_process_events(worker->channel->ioat);
 
@@ -103,7 +107,8 @@ static void poll_once(struct worker *worker)
 	}
 }
 
-static int work(void *arg)
+static int
+work(void *arg)
 {
 	struct worker *worker = arg;
 	uint64_t end = spdk_get_ticks() + worker->options->seconds * spdk_get_ticks_hz();
@@ -122,8 +127,9 @@ static int work(void *arg)
 	return 0;
 }
 
-static bool worker_init(struct worker *worker, const struct options *options,
-			struct channel *channel, unsigned index)
+static bool
+worker_init(struct worker *worker, const struct options *options, struct channel *channel,
+	    unsigned index)
 {
 	char name[SPDK_MAX_MEMPOOL_NAME_LEN];
 
@@ -148,7 +154,8 @@ static bool worker_init(struct worker *worker, const struct options *options,
 }
 
 /** Prints what a worker has done. \return whether all of it was right. */
-static bool worker_fini(struct worker *worker)
+static bool
+worker_fini(struct worker *worker)
 {
 	bool good = !worker->failed && worker->outstanding == 0 && worker->completed > 0;
 
@@ -164,14 +171,16 @@ static bool worker_fini(struct worker *worker)
 	return good;
 }
 
-static void worker_free(struct worker *worker)
+static void
+worker_free(struct worker *worker)
 {
 	spdk_dma_free(worker->sources);
 	spdk_mempool_free(worker->targets);
 	spdk_mempool_free(worker->tasks);
 }
 
-static bool run(const struct options *options)
+static bool
+run(const struct options *options)
 {
 	unsigned cores = spdk_env_get_core_count();
 	struct worker *workers = calloc(cores, sizeof(*workers));
@@ -199,7 +208,8 @@ static bool run(const struct options *options)
 	return good;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct options options = {.seconds = 2, .core_mask = "0x1", .depth = 256, .size = 4096};
 	struct spdk_env_opts env = {.opts_size = sizeof(env)};

@@ -6,7 +6,8 @@
 
 #include "spdk/string.h"
 
-static bool usage(const char *program)
+static bool
+usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s [-t seconds] [-c core mask] [-q requests outstanding] [-o bytes]\n",
@@ -14,7 +15,8 @@ static bool usage(const char *program)
 	return false;
 }
 
-static bool parse_number(uint64_t *number, const char *text)
+static bool
+parse_number(uint64_t *number, const char *text)
 {
 	long value = spdk_strtol(text, 0);
 
@@ -22,7 +24,8 @@ static bool parse_number(uint64_t *number, const char *text)
 	return value > 0;
 }
 
-bool options_parse(struct options *options, int argc, char **argv)
+bool
+options_parse(struct options *options, int argc, char **argv)
 {
 	bool good = true;
 	int option;
@@ -50,7 +53,8 @@ bool options_parse(struct options *options, int argc, char **argv)
 
 /* ---- Channels ---- */
 
-static bool want(void *ctx, struct spdk_pci_device *device)
+static bool
+want(void *ctx, struct spdk_pci_device *device)
 {
 	struct channels *channels = ctx;
 
@@ -58,7 +62,8 @@ static bool want(void *ctx, struct spdk_pci_device *device)
 	return channels->count < channels->wanted;
 }
 
-static void keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *ioat)
+static void
+keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *ioat)
 {
 	struct channels *channels = ctx;
 	struct channel *channel = &channels->list[channels->count++];
@@ -69,7 +74,8 @@ static void keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_cha
 		 spdk_pci_device_get_dev(device), spdk_pci_device_get_func(device) & 0xf);
 }
 
-bool channels_attach(struct channels *channels, unsigned wanted)
+bool
+channels_attach(struct channels *channels, unsigned wanted)
 {
 	memset(channels, 0, sizeof(*channels));
 	channels->wanted = wanted;
@@ -93,14 +99,16 @@ bool channels_attach(struct channels *channels, unsigned wanted)
 }
 
 /** Counts what is on offer, and takes nothing. */
-static int count_offered(void *ctx, struct spdk_pci_device *device)
+static int
+count_offered(void *ctx, struct spdk_pci_device *device)
 {
 	(void)device;
 	++*(unsigned *)ctx;
 	return 1;
 }
 
-bool channels_detach(struct channels *channels)
+bool
+channels_detach(struct channels *channels)
 {
 	unsigned before = 0;
 	unsigned after = 0;
@@ -122,7 +130,8 @@ bool channels_detach(struct channels *channels)
 
 /* ---- Cores ---- */
 
-bool run_on_all_cores(thread_start_fn fn, void *arguments, size_t size)
+bool
+run_on_all_cores(thread_start_fn fn, void *arguments, size_t size)
 {
 	uint32_t own = spdk_env_get_current_core();
 	char *argument = arguments;
@@ -145,7 +154,8 @@ bool run_on_all_cores(thread_start_fn fn, void *arguments, size_t size)
 	return good && own_argument != NULL;
 }
 
-void random_fill(uint64_t *state, void *memory, size_t size)
+void
+random_fill(uint64_t *state, void *memory, size_t size)
 {
 	char *to = memory;
 

@@ -49,7 +49,8 @@ bool channels_detach(struct channels *channels);
 bool run_on_all_cores(thread_start_fn fn, void *arguments, size_t size);
 
 /** A pseudo-random number (splitmix64). */
-static inline uint64_t random_next(uint64_t *state)
+static inline uint64_t
+random_next(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15;
 
@@ -59,7 +60,8 @@ static inline uint64_t random_next(uint64_t *state)
 }
 
 /** \return a number below `limit`. */
-static inline uint64_t random_below(uint64_t *state, uint64_t limit)
+static inline uint64_t
+random_below(uint64_t *state, uint64_t limit)
 {
 	return random_next(state) % limit;
 }

@@ -46,8 +46,9 @@ struct soak {
 	unsigned index;
 	struct channel *channel;
 	uint64_t seed;
-	uint64_t random;
-	uint64_t end; /* ticks */
+	uint64_t random; /* chooses the requests */
+	uint64_t pace;   /* chooses when to flush and poll, which depends on the time */
+	uint64_t end;    /* ticks */
 	char *source;
 	char *target;
 	char *mirror;
@@ -60,7 +61,8 @@ struct soak {
 
 /* ---- Comparing ---- */
 
-static void print_request(const struct soak *soak, const struct request *request)
+static void
+print_request(const struct soak *soak, const struct request *request)
 {
 	fprintf(stderr, "soak: seed %" PRIu64 ", channel %u (%s), request %" PRIu64 ": ",
 		soak->seed, soak->index, soak->channel->name, request->number);
@@ -74,7 +76,8 @@ static void print_request(const struct soak *soak, const struct request *request
 }
 
 /** \return the first offset in [from, to) where target and mirror differ; `to` if they do not. */
-static uint64_t first_difference(const struct soak *soak, uint64_t from, uint64_t to)
+static uint64_t
+first_difference(const struct soak *soak, uint64_t from, uint64_t to)
 {
 	if (memcmp(soak->target + from, soak->mirror + from, to - from) == 0) {
 		return to;
@@ -85,7 +88,8 @@ static uint64_t first_difference(const struct soak *soak, uint64_t from, uint64_
 	return from;
 }
 
-static void check(struct soak *soak, const struct request *request)
+static void
+check(struct soak *soak, const struct request *request)
 {
 	uint64_t from = request->target - GUARD;
 	uint64_t to = request->target + request->size + GUARD;
@@ -105,7 +109,8 @@ static void check(struct soak *soak, const struct request *request)
 }
 
 /** Nothing is outstanding: every byte of the target must be the mirror's. */
-static void check_all(struct soak *soak)
+static void
+check_all(struct soak *soak)
 {
 	uint64_t at = first_difference(soak, 0, TARGET_SIZE);
 
@@ -122,7 +127,8 @@ static void check_all(struct soak *soak)
 
 /* ---- Requests ---- */
 
-static void finish(void *arg)
+static void
+finish(void *arg)
 {
 	struct request *request = arg;
 	struct soak *soak = request->soak;
@@ -133,7 +139,8 @@ static void finish(void *arg)
 }
 
 /** Every order of magnitude is as likely as any other; the small ones are where the edges are. */
-static uint64_t random_size(uint64_t *random)
+static uint64_t
+random_size(uint64_t *random)
 {
 	uint64_t limit = 1ull << random_below(random, LARGEST_LOG + 1);
 
@@ -141,7 +148,8 @@ static uint64_t random_size(uint64_t *random)
 }
 
 /** The CPU does in the mirror what the engine is asked to do in the target. */
-static void write_mirror(struct soak *soak, const struct request *request)
+static void
+write_mirror(struct soak *soak, const struct request *request)
 {
 	char *to = soak->mirror + request->target;
 
@@ -154,7 +162,8 @@ static void write_mirror(struct soak *soak, const struct request *request)
 	}
 }
 
-static void poll_once(struct soak *soak)
+static void
+poll_once(struct soak *soak)
 {
 	int rc = spdk_ioat_process_events(soak->channel->ioat);
 
@@ -165,7 +174,8 @@ static void poll_once(struct soak *soak)
 	}
 }
 
-static void drain(struct soak *soak)
+static void
+drain(struct soak *soak)
 {
 	spdk_ioat_flush(soak->channel->ioat);
 	while (!soak->failed && soak->finished < soak->started) {
@@ -174,11 +184,12 @@ static void drain(struct soak *soak)
 }
 
 /** Builds, or builds and flushes: one is as good as the other. */
-static int build(struct soak *soak, struct request *request)
+static int
+build(struct soak *soak, struct request *request)
 {
 	struct spdk_ioat_chan *ioat = soak->channel->ioat;
 	char *target = soak->target + request->target;
-	bool submit = random_below(&soak->random, 4) == 0;
+	bool submit = random_below(&soak->pace, 4) == 0;
 
 	if (request->fill) {
 		return (submit ? spdk_ioat_submit_fill : spdk_ioat_build_fill)(
@@ -188,7 +199,8 @@ static int build(struct soak *soak, struct request *request)
 		ioat, request, finish, target, soak->source + request->source, request->size);
 }
 
-static void start_one(struct soak *soak, uint64_t offset, uint64_t size, bool can_fill)
+static void
+start_one(struct soak *soak, uint64_t offset, uint64_t size, bool can_fill)
 {
 	struct request *request = &soak->requests[soak->started % MAX_DEPTH];
 	int rc;
@@ -214,7 +226,8 @@ static void start_one(struct soak *soak, uint64_t offset, uint64_t size, bool ca
 }
 
 /** Goes through the target once, from its start to its end. */
-static void pass(struct soak *soak, bool can_fill)
+static void
+pass(struct soak *soak, bool can_fill)
 {
 	uint64_t depth = 1 + random_below(&soak->random, MAX_DEPTH);
 	uint64_t offset = 0;
@@ -233,7 +246,7 @@ static void pass(struct soak *soak, bool can_fill)
 			while (!soak->failed && soak->started - soak->finished == depth) {
 				poll_once(soak);
 			}
-		} else if (random_below(&soak->random, 8) == 0) {
+		} else if (random_below(&soak->pace, 8) == 0) {
 			poll_once(soak);
 		}
 	}
@@ -241,7 +254,8 @@ static void pass(struct soak *soak, bool can_fill)
 	check_all(soak);
 }
 
-static void *work(void *arg)
+static void *
+work(void *arg)
 {
 	struct soak *soak = arg;
 	bool can_fill = spdk_ioat_get_dma_capabilities(soak->channel->ioat) &
@@ -259,7 +273,8 @@ static void *work(void *arg)
 /* ---- The whole ---- */
 
 /** The source is DMA memory, the target ordinary memory that is registered. */
-static bool soak_init(struct soak *soak)
+static bool
+soak_init(struct soak *soak)
 {
 	soak->mirror = malloc(TARGET_SIZE);
 	soak->source = spdk_dma_malloc(SOURCE_SIZE, 0, NULL);
@@ -270,7 +285,8 @@ static bool soak_init(struct soak *soak)
 	       spdk_mem_register(soak->target + TARGET_SEAM, TARGET_SIZE - TARGET_SEAM) == 0;
 }
 
-static bool soak_fini(struct soak *soak)
+static bool
+soak_fini(struct soak *soak)
 {
 	bool good = spdk_mem_unregister(soak->target, TARGET_SIZE) == 0;
 
@@ -281,7 +297,8 @@ static bool soak_fini(struct soak *soak)
 }
 
 /** Until the end, if somebody is watching. */
-static void show_progress(const struct soak *soaks, unsigned count, uint64_t end)
+static void
+show_progress(const struct soak *soaks, unsigned count, uint64_t end)
 {
 	uint64_t start = spdk_get_ticks();
 	uint64_t hz = spdk_get_ticks_hz();
@@ -301,7 +318,8 @@ static void show_progress(const struct soak *soaks, unsigned count, uint64_t end
 	}
 }
 
-static bool soak_all(struct soak *soaks, unsigned count, uint64_t end)
+static bool
+soak_all(struct soak *soaks, unsigned count, uint64_t end)
 {
 	uint64_t requests = 0;
 	uint64_t bytes = 0;
@@ -324,7 +342,8 @@ static bool soak_all(struct soak *soaks, unsigned count, uint64_t end)
 	return good && requests > 0;
 }
 
-static bool run(uint64_t seconds, uint64_t seed, unsigned count)
+static bool
+run(uint64_t seconds, uint64_t seed, unsigned count)
 {
 	struct soak *soaks = calloc(count, sizeof(*soaks));
 	uint64_t end = spdk_get_ticks() + seconds * spdk_get_ticks_hz();
@@ -341,6 +360,7 @@ static bool run(uint64_t seconds, uint64_t seed, unsigned count)
 		soaks[ready].channel = &channels.list[ready];
 		soaks[ready].seed = seed;
 		soaks[ready].random = seed + ((uint64_t)ready << 32);
+		soaks[ready].pace = ~soaks[ready].random;
 		soaks[ready].end = end;
 		good = soak_init(&soaks[ready]);
 	}
@@ -353,7 +373,8 @@ static bool run(uint64_t seconds, uint64_t seed, unsigned count)
 	return good;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	const struct option names[] = {
 		{"seconds", required_argument, NULL, 's'},

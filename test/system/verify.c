@@ -38,7 +38,8 @@ struct task {
 	uint64_t pattern;
 };
 
-static void fail(struct worker *worker, const struct task *task, const char *what, int error)
+static void
+fail(struct worker *worker, const struct task *task, const char *what, int error)
 {
 	if (!worker->failed) {
 		fprintf(stderr,
@@ -51,7 +52,8 @@ static void fail(struct worker *worker, const struct task *task, const char *wha
 	worker->failed = true;
 }
 
-static bool all_bytes_are(const char *memory, char byte, size_t size)
+static bool
+all_bytes_are(const char *memory, char byte, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		if (memory[i] != byte) {
@@ -61,7 +63,8 @@ static bool all_bytes_are(const char *memory, char byte, size_t size)
 	return true;
 }
 
-static bool is_filled(const char *memory, uint64_t pattern, size_t size)
+static bool
+is_filled(const char *memory, uint64_t pattern, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		if ((uint8_t)memory[i] != (uint8_t)(pattern >> i % 8 * 8)) {
@@ -71,7 +74,8 @@ static bool is_filled(const char *memory, uint64_t pattern, size_t size)
 	return true;
 }
 
-static void check(const struct task *task)
+static void
+check(const struct task *task)
 {
 	const char *target = task->buffer + task->offset;
 	bool same = task->source != NULL ? memcmp(target, task->source, task->size) == 0
@@ -88,7 +92,8 @@ static void check(const struct task *task)
 
 static void start_one(struct worker *worker);
 
-static void done(void *arg)
+static void
+done(void *arg)
 {
 	struct task *task = arg;
 	struct worker *worker = task->worker;
@@ -108,7 +113,8 @@ static void done(void *arg)
 }
 
 /** Chooses what a task is to do, and prepares its target. */
-static void choose(struct worker *worker, struct task *task)
+static void
+choose(struct worker *worker, struct task *task)
 {
 	struct spdk_ioat_chan *ioat = worker->channel->ioat;
 	bool can_fill = spdk_ioat_get_dma_capabilities(ioat) & SPDK_IOAT_ENGINE_FILL_SUPPORTED;
@@ -128,7 +134,8 @@ static void choose(struct worker *worker, struct task *task)
 	memset(target + task->size, GUARD_BYTE, GUARD);
 }
 
-static void start_one(struct worker *worker)
+static void
+start_one(struct worker *worker)
 {
 	struct task *task = spdk_mempool_get(worker->tasks);
 	int rc;
@@ -159,7 +166,8 @@ static void start_one(struct worker *worker)
 	worker->outstanding++;
 }
 
-static int work(void *arg)
+static int
+work(void *arg)
 {
 	struct worker *worker = arg;
 
@@ -180,7 +188,8 @@ static int work(void *arg)
 	return 0;
 }
 
-static bool worker_init(struct worker *worker, struct channel *channel, unsigned index)
+static bool
+worker_init(struct worker *worker, struct channel *channel, unsigned index)
 {
 	char name[SPDK_MAX_MEMPOOL_NAME_LEN];
 
@@ -192,7 +201,8 @@ static bool worker_init(struct worker *worker, struct channel *channel, unsigned
 	return worker->tasks != NULL;
 }
 
-static bool worker_report(const struct worker *worker)
+static bool
+worker_report(const struct worker *worker)
 {
 	if (worker->failed || worker->outstanding > 0) {
 		return false;
@@ -203,7 +213,8 @@ static bool worker_report(const struct worker *worker)
 	       spdk_mempool_count(worker->tasks) == worker->options->depth;
 }
 
-static bool run_workers(struct worker *workers, unsigned count, struct channels *channels)
+static bool
+run_workers(struct worker *workers, unsigned count, struct channels *channels)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (!worker_init(&workers[i], &channels->list[i], i)) {
@@ -221,7 +232,8 @@ static bool run_workers(struct worker *workers, unsigned count, struct channels 
 	return spdk_mempool_count(workers[0].buffers) == BUFFERS;
 }
 
-static bool run(const struct options *options)
+static bool
+run(const struct options *options)
 {
 	unsigned cores = spdk_env_get_core_count();
 	struct worker *workers = calloc(cores, sizeof(*workers));
@@ -253,7 +265,8 @@ static bool run(const struct options *options)
 	return good;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct options options = {.seconds = 2, .core_mask = "0x1", .depth = 32, .size = LARGEST};
 	struct spdk_env_opts env = {.opts_size = sizeof(env)};
