@@ -167,6 +167,28 @@ static void grant_of_a_descriptor_is_read_once(void **state)
 	assert_same(h, SRC, DST, 5000);
 }
 
+/** A host that breaks the contract does not hang the engine. */
+static void grant_of_nothing_is_a_refusal(void **state)
+{
+	struct host *h = *state;
+
+	put_null(h, RING, 0, RING);
+	h->empty = true;
+	start_and_run(h, 1);
+	assert_int_equal(rd(h, CHANERR, 4), 0x10);
+}
+
+/** The ring and the source need not be writable. */
+static void grant_for_writing_only_where_it_writes(void **state)
+{
+	struct host *h = *state;
+
+	scribble(h, SRC, 100, 1);
+	forbid(h, WRITES, RING, DST - RING);
+	copy_succeeds(h, SRC, DST, 100);
+	assert_same(h, SRC, DST, 100);
+}
+
 /** A host that takes back what it granted before is believed at once: nothing is remembered. */
 static void grant_is_asked_for_each_descriptor(void **state)
 {
@@ -323,6 +345,8 @@ int main(void)
 		T(grant_at_the_highest_addresses),
 		T(grant_at_address_0),
 		T(grant_of_a_descriptor_is_read_once),
+		T(grant_of_nothing_is_a_refusal),
+		T(grant_for_writing_only_where_it_writes),
 		T(grant_is_asked_for_each_descriptor),
 		T(hostile_registers_and_descriptors),
 	};

@@ -27,6 +27,7 @@ static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 		h->on_grant(h, iova, write);
 	}
 	assert_true(*len >= 1);
+	assert_true(*len - 1 <= UINT64_MAX - iova); /* addresses do not go round */
 	h->grants++;
 	if (iova < h->base || iova - h->base >= MEMORY_SIZE ||
 	    (hit && iova >= h->from && iova - h->from < h->size)) {
@@ -39,6 +40,9 @@ static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 	}
 	if (reach != 0) {
 		*len = smaller(*len, reach - iova % reach);
+	}
+	if (h->empty) {
+		*len = 0;
 	}
 	return locate(h, iova);
 }

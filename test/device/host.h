@@ -45,6 +45,7 @@ struct host {
 	uint64_t size;
 
 	uint64_t reach;  /* a grant ends at the next multiple of it; 0: no such limit */
+	bool empty;      /* grants hold for no byte at all, which the contract forbids */
 	bool scattered;  /* pages lie here in another order than there; implies a reach of a page */
 	unsigned grants; /* asked for so far */
 	unsigned refusals;                                           /* of these, refused */

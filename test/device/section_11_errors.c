@@ -212,6 +212,22 @@ static void section_11_bit_9_fill_not_granted(void **state)
 	assert_halted_behind_a_good_one(h, 9);
 }
 
+static void section_11_bit_9_fill_read_only(void **state)
+{
+	struct host *h = *state;
+	struct raw raw = {.size = 100,
+			  .control = OP(0x01) | COMPL_UPDATE,
+			  .q1 = 0x1111111111111111,
+			  .q2 = DST,
+			  .next = RING + 128};
+
+	put_descriptor(h, RING + 64, raw);
+	forbid(h, WRITES, DST + 99, 1);
+	run_behind_a_good_one(h);
+	assert_halted_behind_a_good_one(h, 9);
+	assert_all(h, DST + 99, 100, 0);
+}
+
 static void section_11_bit_9_second_destination_not_granted(void **state)
 {
 	struct host *h = *state;
@@ -460,6 +476,7 @@ int main(void)
 		T(section_11_bit_9_destination_read_only),
 		T(section_11_read_only_source_is_good),
 		T(section_11_bit_9_fill_not_granted),
+		T(section_11_bit_9_fill_read_only),
 		T(section_11_bit_9_second_destination_not_granted),
 		T(section_11_both_sides_not_granted_is_one_bit),
 		T(section_11_bit_10_unknown_opcodes),

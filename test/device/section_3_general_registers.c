@@ -212,6 +212,43 @@ static void section_15_1_every_width_writes_the_same_bytes(void **state)
 	assert_int_equal(rd(h, CDAR, 8), 0);
 }
 
+/** A write changes the register that it names, and none beside it. */
+static void section_15_1_one_write_changes_one_register(void **state)
+{
+	static const struct {
+		uint32_t offset;
+		unsigned width;
+		uint64_t value;
+	} written[] = {
+		{0x02, 1, 0x01},
+		{0x03, 1, 0x09},
+		{0x0C, 2, 0x9234},
+		{DMACOUNT, 2, 0x5678},
+		{CHANCMP, 8, 0x1122334455667788},
+		{CHANERRMSK, 4, 0x31323334},
+		{DCACTRL, 4, 0x00014142},
+		{CHAINADDR, 4, 0x51525340},
+		{CHANCTRL, 1, 0x3C},
+	};
+	enum { COUNT = sizeof(written) / sizeof(written[0]) };
+	struct host *h = *state;
+	uint64_t now;
+	unsigned i, j;
+
+	for (i = 0; i < COUNT; i++) {
+		wr(h, written[i].offset, written[i].width, written[i].value);
+		for (j = 0; j < COUNT; j++) {
+			now = rd(h, written[j].offset, written[j].width);
+			if (written[j].offset == 0x0C && j > i) {
+				now &= 0x7FFF; /* bit 15 is always there */
+			}
+			assert_int_equal(now, j <= i ? written[j].value : 0);
+		}
+		assert_int_equal(rd(h, CHANERR, 4), 0);
+		assert_int_equal(rd(h, CHANSTS, 8), HALTED);
+	}
+}
+
 static void section_15_1_one_write_may_span_registers(void **state)
 {
 	struct host *h = *state;
@@ -243,6 +280,7 @@ int main(void)
 		T(section_3_other_widths_and_misaligned_do_nothing),
 		T(section_15_1_every_width_reads_the_same_bytes),
 		T(section_15_1_every_width_writes_the_same_bytes),
+		T(section_15_1_one_write_changes_one_register),
 		T(section_15_1_one_write_may_span_registers),
 	};
 
