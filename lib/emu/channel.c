@@ -11,7 +11,8 @@
 #define CHANCMD_ABORT  0x08
 
 /** Back to the start of no chain at all. */
-static void forget_chain(struct udma_emu_channel *chan)
+static void
+forget_chain(struct udma_emu_channel *chan)
 {
 	chan->dmacount = 0;
 	chan->internal = 0;
@@ -20,7 +21,8 @@ static void forget_chain(struct udma_emu_channel *chan)
 	chan->last = 0;
 }
 
-void udma_emu_channel_reset(struct udma_emu_channel *chan)
+void
+udma_emu_channel_reset(struct udma_emu_channel *chan)
 {
 	/* CHANERR is sticky (section 4): drivers clear it before, and FreeBSD wants it 0 after. */
 	chan->state = UDMA_EMU_HALTED;
@@ -35,7 +37,8 @@ void udma_emu_channel_reset(struct udma_emu_channel *chan)
 	forget_chain(chan);
 }
 
-void udma_emu_channel_arm(struct udma_emu_channel *chan)
+void
+udma_emu_channel_arm(struct udma_emu_channel *chan)
 {
 	if (!(UDMA_EMU_ARMING_STATES & 1u << chan->state)) {
 		return;
@@ -47,7 +50,8 @@ void udma_emu_channel_arm(struct udma_emu_channel *chan)
 	chan->state = UDMA_EMU_ARMED;
 }
 
-void udma_emu_channel_settle(struct udma_emu_channel *chan)
+void
+udma_emu_channel_settle(struct udma_emu_channel *chan)
 {
 	bool outstanding = chan->dmacount != chan->internal;
 
@@ -69,7 +73,8 @@ void udma_emu_channel_settle(struct udma_emu_channel *chan)
 	}
 }
 
-static void suspend(struct udma_emu_channel *chan)
+static void
+suspend(struct udma_emu_channel *chan)
 {
 	/* In HALTED it must do no harm: DPDK writes it blindly (section 4.2). */
 	if (chan->state != UDMA_EMU_HALTED) {
@@ -77,7 +82,8 @@ static void suspend(struct udma_emu_channel *chan)
 	}
 }
 
-static void resume(struct udma_emu_channel *chan)
+static void
+resume(struct udma_emu_channel *chan)
 {
 	if (chan->state == UDMA_EMU_SUSPENDED) {
 		chan->state = UDMA_EMU_ACTIVE;
@@ -85,7 +91,8 @@ static void resume(struct udma_emu_channel *chan)
 	}
 }
 
-void udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
+void
+udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 
@@ -111,7 +118,8 @@ void udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
 	}
 }
 
-void udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
+void
+udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 

@@ -68,13 +68,15 @@ static const struct field g_fields[] = {
 };
 
 /** Finds out whether the function may reach memory: bus master, and not asleep. */
-static void update_may_dma(struct udma_emu *emu)
+static void
+update_may_dma(struct udma_emu *emu)
 {
 	emu->may_dma = (emu->cfg[CFG_COMMAND] & COMMAND_BUS_MASTER) &&
 		       (emu->cfg[CFG_PMCSR] & PMCSR_STATE) == PMCSR_STATE_D0;
 }
 
-void udma_emu_config_space_reset(struct udma_emu *emu)
+void
+udma_emu_config_space_reset(struct udma_emu *emu)
 {
 	size_t i;
 
@@ -87,7 +89,8 @@ void udma_emu_config_space_reset(struct udma_emu *emu)
 	update_may_dma(emu);
 }
 
-void udma_emu_config_space_error(struct udma_emu *emu, uint32_t chanerr)
+void
+udma_emu_config_space_error(struct udma_emu *emu, uint32_t chanerr)
 {
 	uint32_t value;
 
@@ -96,12 +99,14 @@ void udma_emu_config_space_error(struct udma_emu *emu, uint32_t chanerr)
 	memcpy(&emu->cfg[CFG_CHANERR_INT], &value, sizeof(value));
 }
 
-static bool access_is_valid(uint32_t offset, uint32_t len)
+static bool
+access_is_valid(uint32_t offset, uint32_t len)
 {
 	return offset <= UDMA_EMU_CFG_SIZE && len <= UDMA_EMU_CFG_SIZE - offset;
 }
 
-int udma_emu_cfg_read(struct udma_emu *emu, uint32_t offset, void *buf, uint32_t len)
+int
+udma_emu_cfg_read(struct udma_emu *emu, uint32_t offset, void *buf, uint32_t len)
 {
 	if (!access_is_valid(offset, len)) {
 		return -EINVAL;
@@ -111,8 +116,9 @@ int udma_emu_cfg_read(struct udma_emu *emu, uint32_t offset, void *buf, uint32_t
 }
 
 /** Writes those bytes of a field that lie in the access. */
-static void write_field(struct udma_emu *emu, const struct field *field, uint32_t offset,
-			const uint8_t *buf, uint32_t len)
+static void
+write_field(struct udma_emu *emu, const struct field *field, uint32_t offset, const uint8_t *buf,
+	    uint32_t len)
 {
 	uint32_t i;
 
@@ -128,7 +134,8 @@ static void write_field(struct udma_emu *emu, const struct field *field, uint32_
 	}
 }
 
-int udma_emu_cfg_write(struct udma_emu *emu, uint32_t offset, const void *buf, uint32_t len)
+int
+udma_emu_cfg_write(struct udma_emu *emu, uint32_t offset, const void *buf, uint32_t len)
 {
 	const uint8_t *bytes = buf;
 	uint8_t power = emu->cfg[CFG_PMCSR];

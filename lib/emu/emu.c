@@ -12,8 +12,8 @@
 #define XFERCAP_MIN 12
 #define XFERCAP_MAX 31
 
-struct udma_emu *udma_emu_create(const struct udma_emu_config *config,
-				 const struct udma_emu_host *host, void *ctx)
+struct udma_emu *
+udma_emu_create(const struct udma_emu_config *config, const struct udma_emu_host *host, void *ctx)
 {
 	struct udma_emu *emu;
 
@@ -34,12 +34,14 @@ struct udma_emu *udma_emu_create(const struct udma_emu_config *config,
 	return emu;
 }
 
-void udma_emu_destroy(struct udma_emu *emu)
+void
+udma_emu_destroy(struct udma_emu *emu)
 {
 	free(emu);
 }
 
-void udma_emu_reset(struct udma_emu *emu)
+void
+udma_emu_reset(struct udma_emu *emu)
 {
 	emu->genctrl = 0;
 	emu->intrctrl = 0;

@@ -11,7 +11,8 @@
 
 #define DESCRIPTOR_ALIGN 64
 
-static enum udma_emu_error fetch(struct udma_emu *emu, union spdk_ioat_hw_desc *desc)
+static enum udma_emu_error
+fetch(struct udma_emu *emu, union spdk_ioat_hw_desc *desc)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 
@@ -24,7 +25,8 @@ static enum udma_emu_error fetch(struct udma_emu *emu, union spdk_ioat_hw_desc *
 	return UDMA_EMU_NO_ERROR;
 }
 
-static enum udma_emu_error carry_out(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
+static enum udma_emu_error
+carry_out(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 	enum udma_emu_error error = udma_emu_operate(emu, desc);
@@ -40,7 +42,8 @@ static enum udma_emu_error carry_out(struct udma_emu *emu, const union spdk_ioat
 	return UDMA_EMU_NO_ERROR;
 }
 
-bool udma_emu_step(struct udma_emu *emu)
+bool
+udma_emu_step(struct udma_emu *emu)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 	union spdk_ioat_hw_desc desc;

@@ -13,7 +13,8 @@
 #define BLOCK_SIZE   64
 
 /** Asks for *len bytes. \return NULL if the first is not granted, else where *len of them are. */
-static inline void *window(struct udma_emu *emu, uint64_t iova, uint64_t *len, bool write)
+static inline void *
+window(struct udma_emu *emu, uint64_t iova, uint64_t *len, bool write)
 {
 	uint64_t asked = *len;
 	void *host = emu->host.grant(emu->ctx, iova, len, write);
@@ -27,12 +28,14 @@ static inline void *window(struct udma_emu *emu, uint64_t iova, uint64_t *len, b
 	return host;
 }
 
-static bool goes_round(uint64_t iova, uint64_t len)
+static bool
+goes_round(uint64_t iova, uint64_t len)
 {
 	return iova + (len - 1) < iova;
 }
 
-bool udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc *desc)
+bool
+udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc *desc)
 {
 	char *to = (char *)desc;
 	uint64_t left, n;
@@ -52,7 +55,8 @@ bool udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc
 	return true;
 }
 
-bool udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
+bool
+udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
 {
 	uint64_t iova = emu->chan.chancmp;
 	uint64_t n = sizeof(word);
@@ -69,7 +73,8 @@ bool udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
 	return true;
 }
 
-enum udma_emu_error udma_emu_move(struct udma_emu *emu, uint64_t src, uint64_t dst, uint64_t len)
+enum udma_emu_error
+udma_emu_move(struct udma_emu *emu, uint64_t src, uint64_t dst, uint64_t len)
 {
 	uint64_t left, n;
 
@@ -101,7 +106,8 @@ enum udma_emu_error udma_emu_move(struct udma_emu *emu, uint64_t src, uint64_t d
 
 /** Writes `n` bytes out of repeated blocks. The block goes on for a pattern's length behind its
  * end. */
-static void repeat_piece(uint8_t *to, uint64_t n, const uint8_t *block, bool one_byte)
+static void
+repeat_piece(uint8_t *to, uint64_t n, const uint8_t *block, bool one_byte)
 {
 	if (one_byte) {
 		memset(to, block[0], n);
@@ -113,8 +119,8 @@ static void repeat_piece(uint8_t *to, uint64_t n, const uint8_t *block, bool one
 	memcpy(to, block, n);
 }
 
-enum udma_emu_error udma_emu_repeat(struct udma_emu *emu, uint64_t pattern, uint64_t phase,
-				    uint64_t dst, uint64_t len)
+enum udma_emu_error
+udma_emu_repeat(struct udma_emu *emu, uint64_t pattern, uint64_t phase, uint64_t dst, uint64_t len)
 {
 	bool one_byte = pattern == (pattern & 0xFF) * 0x0101010101010101ull;
 	uint8_t blocks[BLOCK_SIZE + PATTERN_SIZE];
@@ -142,7 +148,8 @@ enum udma_emu_error udma_emu_repeat(struct udma_emu *emu, uint64_t pattern, uint
 	return UDMA_EMU_NO_ERROR;
 }
 
-void udma_emu_invert(struct udma_emu *emu, uint64_t iova)
+void
+udma_emu_invert(struct udma_emu *emu, uint64_t iova)
 {
 	uint64_t n = 1;
 	uint8_t *byte = window(emu, iova, &n, true);

@@ -14,7 +14,8 @@ struct span {
 	uint32_t len;
 };
 
-static struct span span_of(uint64_t addr, uint64_t second, bool broken, uint32_t len)
+static struct span
+span_of(uint64_t addr, uint64_t second, bool broken, uint32_t len)
 {
 	uint32_t page_left = UDMA_EMU_PAGE_SIZE - addr % UDMA_EMU_PAGE_SIZE;
 
@@ -27,7 +28,8 @@ static struct span span_of(uint64_t addr, uint64_t second, bool broken, uint32_t
 }
 
 /** \return the address of byte `at`; *left is set to how many follow it in one piece, with it. */
-static uint64_t span_at(const struct span *span, uint32_t at, uint32_t *left)
+static uint64_t
+span_at(const struct span *span, uint32_t at, uint32_t *left)
 {
 	if (at < span->split) {
 		*left = span->split - at;
@@ -38,7 +40,8 @@ static uint64_t span_at(const struct span *span, uint32_t at, uint32_t *left)
 }
 
 /** A pseudo-random number: SplitMix64, by Steele, Lea and Flood (2014). */
-static uint64_t next_random(struct udma_emu *emu)
+static uint64_t
+next_random(struct udma_emu *emu)
 {
 	uint64_t z = emu->random += 0x9E3779B97F4A7C15ull;
 
@@ -48,7 +51,8 @@ static uint64_t next_random(struct udma_emu *emu)
 }
 
 /** Spoils one of the bytes that were written, if this descriptor's turn has come. */
-static void maybe_flip(struct udma_emu *emu, const struct span *dst)
+static void
+maybe_flip(struct udma_emu *emu, const struct span *dst)
 {
 	uint32_t left;
 
@@ -59,8 +63,8 @@ static void maybe_flip(struct udma_emu *emu, const struct span *dst)
 	udma_emu_invert(emu, span_at(dst, next_random(emu) % dst->len, &left));
 }
 
-static enum udma_emu_error copy_spans(struct udma_emu *emu, const struct span *src,
-				      const struct span *dst)
+static enum udma_emu_error
+copy_spans(struct udma_emu *emu, const struct span *src, const struct span *dst)
 {
 	enum udma_emu_error error = UDMA_EMU_NO_ERROR;
 	uint32_t done, n, n_dst;
@@ -75,7 +79,8 @@ static enum udma_emu_error copy_spans(struct udma_emu *emu, const struct span *s
 	return error;
 }
 
-static enum udma_emu_error copy(struct udma_emu *emu, const struct spdk_ioat_dma_hw_desc *desc)
+static enum udma_emu_error
+copy(struct udma_emu *emu, const struct spdk_ioat_dma_hw_desc *desc)
 {
 	bool src_broken = desc->u.control.src_page_break;
 	bool dst_broken = desc->u.control.dest_page_break;
@@ -99,7 +104,8 @@ static enum udma_emu_error copy(struct udma_emu *emu, const struct spdk_ioat_dma
 	return error;
 }
 
-static enum udma_emu_error fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
+static enum udma_emu_error
+fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
 {
 	struct span dst = span_of(desc->dest_addr, desc->next_dest_addr,
 				  desc->u.control.dest_page_break, desc->size);
@@ -118,7 +124,8 @@ static enum udma_emu_error fill(struct udma_emu *emu, const struct spdk_ioat_fil
 	return error;
 }
 
-enum udma_emu_error udma_emu_operate(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
+enum udma_emu_error
+udma_emu_operate(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
 {
 	uint8_t opcode = desc->generic.u.control.op;
 

@@ -59,19 +59,22 @@ static const struct {
 };
 
 /** The first `n` bytes of eight. */
-static uint64_t low_bytes(unsigned n)
+static uint64_t
+low_bytes(unsigned n)
 {
 	return n == 8 ? ~0ull : (1ull << 8 * n) - 1;
 }
 
 /** Shifts up by `bytes`, or down if negative. */
-static uint64_t shift_bytes(uint64_t value, int bytes)
+static uint64_t
+shift_bytes(uint64_t value, int bytes)
 {
 	return bytes >= 0 ? value << 8 * bytes : value >> -8 * bytes;
 }
 
 /** The first read of IN_USE that finds it clear sets it: a semaphore (section 4.1). */
-static uint16_t load_chanctrl(struct udma_emu_channel *chan, uint64_t lanes)
+static uint16_t
+load_chanctrl(struct udma_emu_channel *chan, uint64_t lanes)
 {
 	uint16_t value = chan->chanctrl;
 
@@ -81,7 +84,8 @@ static uint16_t load_chanctrl(struct udma_emu_channel *chan, uint64_t lanes)
 	return value;
 }
 
-static uint64_t load(struct udma_emu *emu, uint8_t offset, uint64_t lanes)
+static uint64_t
+load(struct udma_emu *emu, uint8_t offset, uint64_t lanes)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 
@@ -127,12 +131,14 @@ static uint64_t load(struct udma_emu *emu, uint8_t offset, uint64_t lanes)
 }
 
 /** \return `old` with the bits of `lanes` replaced. */
-static uint64_t merge(uint64_t old, uint64_t value, uint64_t lanes)
+static uint64_t
+merge(uint64_t old, uint64_t value, uint64_t lanes)
 {
 	return (old & ~lanes) | (value & lanes);
 }
 
-static void store_chanctrl(struct udma_emu_channel *chan, uint16_t value, uint64_t lanes)
+static void
+store_chanctrl(struct udma_emu_channel *chan, uint16_t value, uint64_t lanes)
 {
 	chan->chanctrl = merge(chan->chanctrl, value, lanes & CHANCTRL_RW);
 	/* IN_USE is released by a 0 in a write that reaches it. */
@@ -142,7 +148,8 @@ static void store_chanctrl(struct udma_emu_channel *chan, uint16_t value, uint64
 	}
 }
 
-static void store_channel(struct udma_emu *emu, uint8_t offset, uint64_t value, uint64_t lanes)
+static void
+store_channel(struct udma_emu *emu, uint8_t offset, uint64_t value, uint64_t lanes)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 
@@ -178,7 +185,8 @@ static void store_channel(struct udma_emu *emu, uint8_t offset, uint64_t value, 
 	}
 }
 
-static void store(struct udma_emu *emu, uint8_t offset, uint64_t value, uint64_t lanes)
+static void
+store(struct udma_emu *emu, uint8_t offset, uint64_t value, uint64_t lanes)
 {
 	switch (offset) {
 	case REG_GENCTRL:
@@ -196,13 +204,15 @@ static void store(struct udma_emu *emu, uint8_t offset, uint64_t value, uint64_t
 	}
 }
 
-static bool access_is_valid(uint32_t offset, unsigned width)
+static bool
+access_is_valid(uint32_t offset, unsigned width)
 {
 	return (width == 1 || width == 2 || width == 4 || width == 8) && offset % width == 0 &&
 	       offset < UDMA_EMU_BAR_SIZE;
 }
 
-uint64_t udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width)
+uint64_t
+udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width)
 {
 	uint64_t value = 0;
 	size_t i;
@@ -223,7 +233,8 @@ uint64_t udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width)
 	return value;
 }
 
-void udma_emu_write(struct udma_emu *emu, uint32_t offset, unsigned width, uint64_t value)
+void
+udma_emu_write(struct udma_emu *emu, uint32_t offset, unsigned width, uint64_t value)
 {
 	size_t i;
 

@@ -7,7 +7,8 @@
 
 #include "host.h"
 
-static void grant_of_contiguous_memory_is_one_for_each_side(void **state)
+static void
+grant_of_contiguous_memory_is_one_for_each_side(void **state)
 {
 	struct host *h = *state;
 
@@ -17,7 +18,8 @@ static void grant_of_contiguous_memory_is_one_for_each_side(void **state)
 	assert_int_equal(h->grants, 4);
 }
 
-static void grant_in_pieces(void **state)
+static void
+grant_in_pieces(void **state)
 {
 	static const uint64_t reaches[] = {64, 100, 1000, 4096, 5000};
 	struct host *h = *state;
@@ -37,7 +39,8 @@ static void grant_in_pieces(void **state)
 }
 
 /** A descriptor may be granted byte by byte, too. */
-static void grant_of_one_byte_at_a_time(void **state)
+static void
+grant_of_one_byte_at_a_time(void **state)
 {
 	struct host *h = *state;
 
@@ -50,7 +53,8 @@ static void grant_of_one_byte_at_a_time(void **state)
 }
 
 /** Pages that follow one another there need not do so here. */
-static void grant_of_scattered_pages(void **state)
+static void
+grant_of_scattered_pages(void **state)
 {
 	struct host *h = *state;
 
@@ -64,7 +68,8 @@ static void grant_of_scattered_pages(void **state)
 }
 
 /** What was before the refusal may have been moved; nothing behind it is. */
-static void grant_refused_in_the_middle(void **state)
+static void
+grant_refused_in_the_middle(void **state)
 {
 	struct host *h = *state;
 
@@ -78,7 +83,8 @@ static void grant_refused_in_the_middle(void **state)
 	assert_same(h, SRC, DST, 5000);
 }
 
-static void grant_refused_source_is_not_read(void **state)
+static void
+grant_refused_source_is_not_read(void **state)
 {
 	struct host *h = *state;
 
@@ -91,7 +97,8 @@ static void grant_refused_source_is_not_read(void **state)
 }
 
 /** The last byte of memory is memory, the one behind it is not. */
-static void grant_up_to_the_last_byte(void **state)
+static void
+grant_up_to_the_last_byte(void **state)
 {
 	struct host *h = *state;
 
@@ -104,7 +111,8 @@ static void grant_up_to_the_last_byte(void **state)
 }
 
 /** Memory at the very top: addresses do not go round to 0. */
-static void grant_at_the_highest_addresses(void **state)
+static void
+grant_at_the_highest_addresses(void **state)
 {
 	struct host *h = *state;
 	uint64_t top = 0 - MEMORY_SIZE; /* the memory ends at the highest address there is */
@@ -125,7 +133,8 @@ static void grant_at_the_highest_addresses(void **state)
 }
 
 /** Memory at 0 is memory like any other, for a host that grants it. */
-static void grant_at_address_0(void **state)
+static void
+grant_at_address_0(void **state)
 {
 	struct host *h = *state;
 
@@ -144,7 +153,8 @@ static void grant_at_address_0(void **state)
 
 /* A hostile driver rewrites a descriptor while it is carried out. */
 
-static void rewrite_the_descriptor(struct host *h, uint64_t iova, bool write)
+static void
+rewrite_the_descriptor(struct host *h, uint64_t iova, bool write)
 {
 	(void)write;
 	if (iova >= SRC && iova < SRC + 0x10000) {
@@ -152,7 +162,8 @@ static void rewrite_the_descriptor(struct host *h, uint64_t iova, bool write)
 	}
 }
 
-static void grant_of_a_descriptor_is_read_once(void **state)
+static void
+grant_of_a_descriptor_is_read_once(void **state)
 {
 	struct host *h = *state;
 
@@ -168,7 +179,8 @@ static void grant_of_a_descriptor_is_read_once(void **state)
 }
 
 /** A host that breaks the contract does not hang the engine. */
-static void grant_of_nothing_is_a_refusal(void **state)
+static void
+grant_of_nothing_is_a_refusal(void **state)
 {
 	struct host *h = *state;
 
@@ -179,7 +191,8 @@ static void grant_of_nothing_is_a_refusal(void **state)
 }
 
 /** The ring and the source need not be writable. */
-static void grant_for_writing_only_where_it_writes(void **state)
+static void
+grant_for_writing_only_where_it_writes(void **state)
 {
 	struct host *h = *state;
 
@@ -190,7 +203,8 @@ static void grant_for_writing_only_where_it_writes(void **state)
 }
 
 /** A host that takes back what it granted before is believed at once: nothing is remembered. */
-static void grant_is_asked_for_each_descriptor(void **state)
+static void
+grant_is_asked_for_each_descriptor(void **state)
 {
 	struct host *h = *state;
 
@@ -206,7 +220,8 @@ static void grant_is_asked_for_each_descriptor(void **state)
 
 static uint64_t g_random;
 
-static uint64_t any(void)
+static uint64_t
+any(void)
 {
 	g_random ^= g_random << 13;
 	g_random ^= g_random >> 7;
@@ -215,7 +230,8 @@ static uint64_t any(void)
 }
 
 /** Mostly an address in memory, at times one at its edges or anywhere. */
-static uint64_t any_address(void)
+static uint64_t
+any_address(void)
 {
 	switch (any() % 8) {
 	case 0:
@@ -229,7 +245,8 @@ static uint64_t any_address(void)
 	}
 }
 
-static void put_any_descriptor(struct host *h)
+static void
+put_any_descriptor(struct host *h)
 {
 	uint32_t op = any() % 4 == 0 ? (uint32_t)any() % 256 : (uint32_t)any() % 2;
 	struct raw raw = {.size = any() % 64 == 0 ? any() : any() % 9000,
@@ -243,7 +260,8 @@ static void put_any_descriptor(struct host *h)
 	put_descriptor(h, MEMORY + any() % (MEMORY_SIZE / 64) * 64, raw);
 }
 
-static void write_any_register(struct host *h)
+static void
+write_any_register(struct host *h)
 {
 	unsigned width = 1u << any() % 4;
 
@@ -272,7 +290,8 @@ static void write_any_register(struct host *h)
 	}
 }
 
-static void write_any_config(struct host *h)
+static void
+write_any_config(struct host *h)
 {
 	uint8_t bytes[64];
 	uint32_t offset = any() % 4 == 0 ? (uint32_t)any() : (uint32_t)any() % 0x200;
@@ -288,7 +307,8 @@ static void write_any_config(struct host *h)
 }
 
 /** What holds whatever has happened before. */
-static void assert_sane(struct host *h)
+static void
+assert_sane(struct host *h)
 {
 	uint64_t chansts = rd(h, CHANSTS, 8);
 
@@ -300,7 +320,8 @@ static void assert_sane(struct host *h)
 }
 
 /** To be run under the address sanitizer: memory ends at the last byte that is granted. */
-static void hostile_registers_and_descriptors(void **state)
+static void
+hostile_registers_and_descriptors(void **state)
 {
 	static const uint64_t reaches[] = {0, 1, 64, 1000};
 	struct host *h = *state;
@@ -332,7 +353,8 @@ static void hostile_registers_and_descriptors(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(grant_of_contiguous_memory_is_one_for_each_side),

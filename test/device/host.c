@@ -5,19 +5,22 @@
 #define PAGE 4096
 
 /** Where the byte of an address is. Scattered pages are exchanged in pairs. */
-static uint8_t *locate(struct host *h, uint64_t iova)
+static uint8_t *
+locate(struct host *h, uint64_t iova)
 {
 	uint64_t offset = iova - h->base;
 
 	return h->memory + (h->scattered ? offset ^ PAGE : offset);
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+static uint64_t
+smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
+static void *
+grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 {
 	struct host *h = ctx;
 	bool hit = h->forbidden == EVERYTHING || (h->forbidden == WRITES && write);
@@ -47,7 +50,8 @@ static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 	return locate(h, iova);
 }
 
-struct host *host_new(const struct udma_emu_config *config)
+struct host *
+host_new(const struct udma_emu_config *config)
 {
 	static const struct udma_emu_host functions = {.grant = grant};
 	struct host *h = calloc(1, sizeof(*h));
@@ -63,14 +67,16 @@ struct host *host_new(const struct udma_emu_config *config)
 	return h;
 }
 
-void host_free(struct host *h)
+void
+host_free(struct host *h)
 {
 	udma_emu_destroy(h->emu);
 	free(h->memory);
 	free(h);
 }
 
-int host_setup(void **state)
+int
+host_setup(void **state)
 {
 	static const struct udma_emu_config config = {.device_id = 0x2021, .xfercap = 20};
 
@@ -78,20 +84,23 @@ int host_setup(void **state)
 	return 0;
 }
 
-int host_teardown(void **state)
+int
+host_teardown(void **state)
 {
 	host_free(*state);
 	return 0;
 }
 
-void forbid(struct host *h, enum forbidden what, uint64_t from, uint64_t size)
+void
+forbid(struct host *h, enum forbidden what, uint64_t from, uint64_t size)
 {
 	h->forbidden = what;
 	h->from = from;
 	h->size = size;
 }
 
-void put(struct host *h, uint64_t iova, const void *data, size_t len)
+void
+put(struct host *h, uint64_t iova, const void *data, size_t len)
 {
 	const uint8_t *bytes = data;
 	size_t i;
@@ -101,7 +110,8 @@ void put(struct host *h, uint64_t iova, const void *data, size_t len)
 	}
 }
 
-void get(struct host *h, uint64_t iova, void *data, size_t len)
+void
+get(struct host *h, uint64_t iova, void *data, size_t len)
 {
 	uint8_t *bytes = data;
 	size_t i;
@@ -111,12 +121,14 @@ void get(struct host *h, uint64_t iova, void *data, size_t len)
 	}
 }
 
-void put64(struct host *h, uint64_t iova, uint64_t value)
+void
+put64(struct host *h, uint64_t iova, uint64_t value)
 {
 	put(h, iova, &value, sizeof(value));
 }
 
-uint64_t get64(struct host *h, uint64_t iova)
+uint64_t
+get64(struct host *h, uint64_t iova)
 {
 	uint64_t value;
 
@@ -124,7 +136,8 @@ uint64_t get64(struct host *h, uint64_t iova)
 	return value;
 }
 
-void scribble(struct host *h, uint64_t iova, size_t len, uint8_t salt)
+void
+scribble(struct host *h, uint64_t iova, size_t len, uint8_t salt)
 {
 	uint32_t mix = salt + 1u;
 	size_t i;
@@ -135,7 +148,8 @@ void scribble(struct host *h, uint64_t iova, size_t len, uint8_t salt)
 	}
 }
 
-void assert_same(struct host *h, uint64_t a, uint64_t b, size_t len)
+void
+assert_same(struct host *h, uint64_t a, uint64_t b, size_t len)
 {
 	size_t i;
 
@@ -147,7 +161,8 @@ void assert_same(struct host *h, uint64_t a, uint64_t b, size_t len)
 	}
 }
 
-void assert_all(struct host *h, uint64_t iova, size_t len, uint8_t value)
+void
+assert_all(struct host *h, uint64_t iova, size_t len, uint8_t value)
 {
 	size_t i;
 
@@ -159,7 +174,8 @@ void assert_all(struct host *h, uint64_t iova, size_t len, uint8_t value)
 	}
 }
 
-void put_descriptor(struct host *h, uint64_t iova, struct raw raw)
+void
+put_descriptor(struct host *h, uint64_t iova, struct raw raw)
 {
 	put64(h, iova + 0, (uint64_t)raw.control << 32 | raw.size);
 	put64(h, iova + 8, raw.q1);
@@ -171,31 +187,36 @@ void put_descriptor(struct host *h, uint64_t iova, struct raw raw)
 	put64(h, iova + 56, 0);
 }
 
-void put_null(struct host *h, uint64_t iova, uint32_t control, uint64_t next)
+void
+put_null(struct host *h, uint64_t iova, uint32_t control, uint64_t next)
 {
 	put_descriptor(h, iova,
 		       (struct raw){.size = 1, .control = NULL_BIT | control, .next = next});
 }
 
-void put_copy(struct host *h, uint64_t iova, uint32_t control, uint64_t src, uint64_t dst,
-	      uint32_t size, uint64_t next)
+void
+put_copy(struct host *h, uint64_t iova, uint32_t control, uint64_t src, uint64_t dst, uint32_t size,
+	 uint64_t next)
 {
 	put_descriptor(
 		h, iova,
 		(struct raw){.size = size, .control = control, .q1 = src, .q2 = dst, .next = next});
 }
 
-uint64_t rd(struct host *h, uint32_t offset, unsigned width)
+uint64_t
+rd(struct host *h, uint32_t offset, unsigned width)
 {
 	return udma_emu_read(h->emu, offset, width);
 }
 
-void wr(struct host *h, uint32_t offset, unsigned width, uint64_t value)
+void
+wr(struct host *h, uint32_t offset, unsigned width, uint64_t value)
 {
 	udma_emu_write(h->emu, offset, width, value);
 }
 
-uint32_t cfg(struct host *h, uint32_t offset, unsigned width)
+uint32_t
+cfg(struct host *h, uint32_t offset, unsigned width)
 {
 	uint32_t value = 0;
 
@@ -203,12 +224,14 @@ uint32_t cfg(struct host *h, uint32_t offset, unsigned width)
 	return value;
 }
 
-void cfg_wr(struct host *h, uint32_t offset, unsigned width, uint32_t value)
+void
+cfg_wr(struct host *h, uint32_t offset, unsigned width, uint32_t value)
 {
 	assert_int_equal(udma_emu_cfg_write(h->emu, offset, &value, width), 0);
 }
 
-unsigned run(struct host *h)
+unsigned
+run(struct host *h)
 {
 	unsigned steps = 1;
 
@@ -219,21 +242,24 @@ unsigned run(struct host *h)
 	return steps;
 }
 
-void start(struct host *h, uint64_t chain)
+void
+start(struct host *h, uint64_t chain)
 {
 	wr(h, CHANCTRL, 2, 0x000C);
 	wr(h, CHANCMP, 8, WORD);
 	wr(h, CHAINADDR, 8, chain);
 }
 
-void start_and_run(struct host *h, uint16_t count)
+void
+start_and_run(struct host *h, uint16_t count)
 {
 	start(h, RING);
 	wr(h, DMACOUNT, 2, count);
 	run(h);
 }
 
-void copy_succeeds(struct host *h, uint64_t src, uint64_t dst, uint32_t size)
+void
+copy_succeeds(struct host *h, uint64_t src, uint64_t dst, uint32_t size)
 {
 	put_copy(h, RING, COMPL_UPDATE, src, dst, size, RING);
 	start_and_run(h, 1);
@@ -241,7 +267,8 @@ void copy_succeeds(struct host *h, uint64_t src, uint64_t dst, uint32_t size)
 	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
 }
 
-void assert_halted(struct host *h, unsigned bit, uint64_t last)
+void
+assert_halted(struct host *h, unsigned bit, uint64_t last)
 {
 	assert_int_equal(rd(h, CHANSTS, 8), last | HALTED);
 	assert_int_equal(rd(h, CHANERR, 4), 1u << bit);

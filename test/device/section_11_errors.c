@@ -8,20 +8,23 @@
 
 /** A good null descriptor in slot 0; the test puts its own into slot 1. Both run, and slot 2 not.
  */
-static void run_behind_a_good_one(struct host *h)
+static void
+run_behind_a_good_one(struct host *h)
 {
 	put_null(h, RING, COMPL_UPDATE, RING + 64);
 	put_null(h, RING + 128, COMPL_UPDATE, RING);
 	start_and_run(h, 3);
 }
 
-static void assert_halted_behind_a_good_one(struct host *h, unsigned bit)
+static void
+assert_halted_behind_a_good_one(struct host *h, unsigned bit)
 {
 	assert_halted(h, bit, RING);
 	assert_int_equal(get64(h, WORD), RING | HALTED);
 }
 
-static void section_11_bit_2_next_misaligned(void **state)
+static void
+section_11_bit_2_next_misaligned(void **state)
 {
 	struct host *h = *state;
 	unsigned low;
@@ -36,7 +39,8 @@ static void section_11_bit_2_next_misaligned(void **state)
 	}
 }
 
-static void section_11_bit_2_next_not_granted(void **state)
+static void
+section_11_bit_2_next_not_granted(void **state)
 {
 	struct host *h = *state;
 
@@ -46,7 +50,8 @@ static void section_11_bit_2_next_not_granted(void **state)
 }
 
 /** `next` matters only when something is announced behind it. */
-static void section_11_bit_2_not_before_it_is_needed(void **state)
+static void
+section_11_bit_2_not_before_it_is_needed(void **state)
 {
 	struct host *h = *state;
 
@@ -60,7 +65,8 @@ static void section_11_bit_2_not_before_it_is_needed(void **state)
 }
 
 /** A descriptor whose second half is not granted has not been read. */
-static void section_11_bit_2_half_a_descriptor(void **state)
+static void
+section_11_bit_2_half_a_descriptor(void **state)
 {
 	struct host *h = *state;
 
@@ -70,7 +76,8 @@ static void section_11_bit_2_half_a_descriptor(void **state)
 	assert_halted_behind_a_good_one(h, 2);
 }
 
-static void section_11_bit_4_chain_address_misaligned(void **state)
+static void
+section_11_bit_4_chain_address_misaligned(void **state)
 {
 	struct host *h = *state;
 	unsigned low;
@@ -88,7 +95,8 @@ static void section_11_bit_4_chain_address_misaligned(void **state)
 	assert_int_equal(h->refusals, 0);
 }
 
-static void section_11_bit_4_chain_address_not_granted(void **state)
+static void
+section_11_bit_4_chain_address_not_granted(void **state)
 {
 	static const uint64_t addresses[] = {0, 64, MEMORY - 64, MEMORY + MEMORY_SIZE,
 					     0xFFFFFFFFFFFFFFC0};
@@ -105,7 +113,8 @@ static void section_11_bit_4_chain_address_not_granted(void **state)
 	}
 }
 
-static void section_11_bit_5_command_error_halts(void **state)
+static void
+section_11_bit_5_command_error_halts(void **state)
 {
 	struct host *h = *state;
 
@@ -116,7 +125,8 @@ static void section_11_bit_5_command_error_halts(void **state)
 	assert_int_equal(get64(h, WORD), RING | HALTED);
 }
 
-static void section_11_bit_8_source_not_granted(void **state)
+static void
+section_11_bit_8_source_not_granted(void **state)
 {
 	static const uint64_t sources[] = {0, MEMORY - 1, MEMORY + MEMORY_SIZE, 0xFFFFFFFFFFFFFFFF,
 					   0x8000000000000000};
@@ -135,7 +145,8 @@ static void section_11_bit_8_source_not_granted(void **state)
 	}
 }
 
-static void section_11_bit_8_source_granted_in_part(void **state)
+static void
+section_11_bit_8_source_granted_in_part(void **state)
 {
 	struct host *h = *state;
 
@@ -145,7 +156,8 @@ static void section_11_bit_8_source_granted_in_part(void **state)
 	assert_halted_behind_a_good_one(h, 8);
 }
 
-static void section_11_bit_8_second_source_not_granted(void **state)
+static void
+section_11_bit_8_second_source_not_granted(void **state)
 {
 	struct host *h = *state;
 	struct raw raw = {.size = 8192,
@@ -160,7 +172,8 @@ static void section_11_bit_8_second_source_not_granted(void **state)
 	assert_halted_behind_a_good_one(h, 8);
 }
 
-static void section_11_bit_9_destination_not_granted(void **state)
+static void
+section_11_bit_9_destination_not_granted(void **state)
 {
 	static const uint64_t destinations[] = {0, MEMORY - 1, MEMORY + MEMORY_SIZE,
 						0xFFFFFFFFFFFFFFFF};
@@ -176,7 +189,8 @@ static void section_11_bit_9_destination_not_granted(void **state)
 	}
 }
 
-static void section_11_bit_9_destination_read_only(void **state)
+static void
+section_11_bit_9_destination_read_only(void **state)
 {
 	struct host *h = *state;
 
@@ -189,7 +203,8 @@ static void section_11_bit_9_destination_read_only(void **state)
 }
 
 /** To read what must not be written is no error. */
-static void section_11_read_only_source_is_good(void **state)
+static void
+section_11_read_only_source_is_good(void **state)
 {
 	struct host *h = *state;
 
@@ -199,7 +214,8 @@ static void section_11_read_only_source_is_good(void **state)
 	assert_same(h, SRC, DST, 200);
 }
 
-static void section_11_bit_9_fill_not_granted(void **state)
+static void
+section_11_bit_9_fill_not_granted(void **state)
 {
 	struct host *h = *state;
 	struct raw raw = {.size = 100,
@@ -212,7 +228,8 @@ static void section_11_bit_9_fill_not_granted(void **state)
 	assert_halted_behind_a_good_one(h, 9);
 }
 
-static void section_11_bit_9_fill_read_only(void **state)
+static void
+section_11_bit_9_fill_read_only(void **state)
 {
 	struct host *h = *state;
 	struct raw raw = {.size = 100,
@@ -228,7 +245,8 @@ static void section_11_bit_9_fill_read_only(void **state)
 	assert_all(h, DST + 99, 100, 0);
 }
 
-static void section_11_bit_9_second_destination_not_granted(void **state)
+static void
+section_11_bit_9_second_destination_not_granted(void **state)
 {
 	struct host *h = *state;
 	struct raw raw = {.size = 8192,
@@ -245,7 +263,8 @@ static void section_11_bit_9_second_destination_not_granted(void **state)
 
 /** Bits 8 and 9 together stop Linux with a BUG: the source is looked at first, and only it is told.
  */
-static void section_11_both_sides_not_granted_is_one_bit(void **state)
+static void
+section_11_both_sides_not_granted_is_one_bit(void **state)
 {
 	struct host *h = *state;
 
@@ -255,7 +274,8 @@ static void section_11_both_sides_not_granted_is_one_bit(void **state)
 }
 
 /** Each opcode but copy and fill, of the table in section 6.2 and of none. */
-static void section_11_bit_10_unknown_opcodes(void **state)
+static void
+section_11_bit_10_unknown_opcodes(void **state)
 {
 	struct host *h = *state;
 	unsigned op;
@@ -270,7 +290,8 @@ static void section_11_bit_10_unknown_opcodes(void **state)
 	}
 }
 
-static void assert_bad_size(struct host *h, uint32_t control, uint32_t size)
+static void
+assert_bad_size(struct host *h, uint32_t control, uint32_t size)
 {
 	put_copy(h, RING + 64, control | COMPL_UPDATE, SRC, DST, size, RING + 128);
 	run_behind_a_good_one(h);
@@ -279,14 +300,16 @@ static void assert_bad_size(struct host *h, uint32_t control, uint32_t size)
 	cfg_wr(h, 0x180, 4, 0x800);
 }
 
-static void section_11_bit_11_size_0(void **state)
+static void
+section_11_bit_11_size_0(void **state)
 {
 	assert_bad_size(*state, 0, 0);
 	assert_bad_size(*state, OP(0x01), 0);
 	assert_bad_size(*state, NULL_BIT, 0);
 }
 
-static void section_11_bit_11_size_above_xfercap(void **state)
+static void
+section_11_bit_11_size_above_xfercap(void **state)
 {
 	static const uint32_t sizes[] = {0x100001, 0x200000, 0x80000000, 0xFFFFFFFF};
 	unsigned i;
@@ -297,7 +320,8 @@ static void section_11_bit_11_size_above_xfercap(void **state)
 	}
 }
 
-static void section_11_bit_11_limit_follows_xfercap(void **state)
+static void
+section_11_bit_11_limit_follows_xfercap(void **state)
 {
 	struct udma_emu_config config = {.device_id = 0x2021, .xfercap = 12};
 	struct host *h = host_new(&config);
@@ -308,7 +332,8 @@ static void section_11_bit_11_limit_follows_xfercap(void **state)
 	host_free(h);
 }
 
-static void assert_bad_completion(struct host *h, uint64_t chancmp)
+static void
+assert_bad_completion(struct host *h, uint64_t chancmp)
 {
 	put_null(h, RING, 0, RING + 64);
 	scribble(h, SRC, 100, 1);
@@ -323,7 +348,8 @@ static void assert_bad_completion(struct host *h, uint64_t chancmp)
 	cfg_wr(h, 0x180, 4, 0x1000);
 }
 
-static void section_11_bit_12_completion_address_misaligned(void **state)
+static void
+section_11_bit_12_completion_address_misaligned(void **state)
 {
 	struct host *h = *state;
 	unsigned low;
@@ -335,7 +361,8 @@ static void section_11_bit_12_completion_address_misaligned(void **state)
 	assert_int_equal(get64(h, WORD + 8), 0);
 }
 
-static void section_11_bit_12_completion_address_not_granted(void **state)
+static void
+section_11_bit_12_completion_address_not_granted(void **state)
 {
 	struct host *h = *state;
 
@@ -351,7 +378,8 @@ static void section_11_bit_12_completion_address_not_granted(void **state)
 }
 
 /** CHANCMP is not looked at before it is used. */
-static void section_11_bit_12_not_before_it_is_needed(void **state)
+static void
+section_11_bit_12_not_before_it_is_needed(void **state)
 {
 	struct host *h = *state;
 
@@ -365,7 +393,8 @@ static void section_11_bit_12_not_before_it_is_needed(void **state)
 }
 
 /** If the error's own word cannot be stored, there is still one bit. */
-static void section_11_error_word_not_granted_adds_no_bit(void **state)
+static void
+section_11_error_word_not_granted_adds_no_bit(void **state)
 {
 	struct host *h = *state;
 
@@ -379,7 +408,8 @@ static void section_11_error_word_not_granted_adds_no_bit(void **state)
 
 /* ANY_ERR_ABORT_EN (section 4.1) */
 
-static void section_4_1_without_abort_data_errors_do_not_halt(void **state)
+static void
+section_4_1_without_abort_data_errors_do_not_halt(void **state)
 {
 	struct host *h = *state;
 
@@ -399,7 +429,8 @@ static void section_4_1_without_abort_data_errors_do_not_halt(void **state)
 	assert_int_equal(get64(h, WORD), RING + 192);
 }
 
-static void section_4_1_without_abort_a_skipped_last_one_has_no_word(void **state)
+static void
+section_4_1_without_abort_a_skipped_last_one_has_no_word(void **state)
 {
 	struct host *h = *state;
 
@@ -412,7 +443,8 @@ static void section_4_1_without_abort_a_skipped_last_one_has_no_word(void **stat
 	assert_int_equal(get64(h, WORD), 0);
 }
 
-static void section_4_1_without_abort_a_command_error_does_not_halt(void **state)
+static void
+section_4_1_without_abort_a_command_error_does_not_halt(void **state)
 {
 	struct host *h = *state;
 
@@ -427,7 +459,8 @@ static void section_4_1_without_abort_a_command_error_does_not_halt(void **state
 	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
 }
 
-static void section_4_1_without_abort_fatal_errors_halt(void **state)
+static void
+section_4_1_without_abort_fatal_errors_halt(void **state)
 {
 	struct host *h = *state;
 
@@ -459,7 +492,8 @@ static void section_4_1_without_abort_fatal_errors_halt(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_11_bit_2_next_misaligned),

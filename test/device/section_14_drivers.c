@@ -8,21 +8,24 @@
 #include "host.h"
 
 /** Runs the engine as a host's thread would while the driver polls. */
-static void let_run(struct host *h)
+static void
+let_run(struct host *h)
 {
 	while (udma_emu_step(h->emu)) {
 	}
 }
 
 /** Writes a 64-bit register as Linux does, low half first. */
-static void wr_halves(struct host *h, uint32_t offset, uint64_t value)
+static void
+wr_halves(struct host *h, uint32_t offset, uint64_t value)
 {
 	wr(h, offset, 4, (uint32_t)value);
 	wr(h, offset + 4, 4, value >> 32);
 }
 
 /** Section 12.1, as Linux, SPDK and FreeBSD have it; `config` if they touch configuration space. */
-static void reset_sequence(struct host *h, bool config)
+static void
+reset_sequence(struct host *h, bool config)
 {
 	unsigned state = rd(h, CHANSTS, 8) & 7;
 
@@ -46,7 +49,8 @@ static void reset_sequence(struct host *h, bool config)
 
 #define LINUX_CONTROL (COMPL_UPDATE | 0x01) /* with INT_EN */
 
-static void linux_probe(struct host *h)
+static void
+linux_probe(struct host *h)
 {
 	assert_true(rd(h, 0x08, 1) >= 0x30);
 	rd(h, 0x10, 4);
@@ -57,7 +61,8 @@ static void linux_probe(struct host *h)
 	wr(h, 0x03, 1, 0x09);
 }
 
-static void linux_start(struct host *h)
+static void
+linux_start(struct host *h)
 {
 	unsigned state;
 
@@ -73,7 +78,8 @@ static void linux_start(struct host *h)
 	assert_int_equal(get64(h, WORD) & ~7ull, RING);
 }
 
-static void section_14_1_linux_probe_and_self_test(void **state)
+static void
+section_14_1_linux_probe_and_self_test(void **state)
 {
 	struct host *h = *state;
 	uint32_t devctl;
@@ -98,7 +104,8 @@ static void section_14_1_linux_probe_and_self_test(void **state)
 }
 
 /** A large copy: pieces of 1 << XFERCAP, of which the last one has the completion. */
-static void section_14_1_linux_split_copy(void **state)
+static void
+section_14_1_linux_split_copy(void **state)
 {
 	struct udma_emu_config config = {.device_id = 0x2021, .xfercap = 12};
 	struct host *h = host_new(&config);
@@ -121,7 +128,8 @@ static void section_14_1_linux_split_copy(void **state)
 
 /** Section 12.3, the path of bits 8 and 9: one handled bit, the word halted at the last good one.
  */
-static void section_14_1_linux_error_handling(void **state)
+static void
+section_14_1_linux_error_handling(void **state)
 {
 	struct host *h = *state;
 	uint32_t chanerr;
@@ -158,7 +166,8 @@ static void section_14_1_linux_error_handling(void **state)
 }
 
 /** Section 12.4: shutdown, whatever the channel does. */
-static void section_14_1_linux_shutdown(void **state)
+static void
+section_14_1_linux_shutdown(void **state)
 {
 	struct host *h = *state;
 
@@ -173,7 +182,8 @@ static void section_14_1_linux_shutdown(void **state)
 
 /* 14.2 SPDK */
 
-static void spdk_attach(struct host *h)
+static void
+spdk_attach(struct host *h)
 {
 	cfg_wr(h, 0x04, 4, cfg(h, 0x04, 4) | 0x4);
 	assert_true(rd(h, 0x08, 1) >= 0x30);
@@ -193,7 +203,8 @@ static void spdk_attach(struct host *h)
 	assert_int_equal(get64(h, WORD) & ~0x3Full, RING);
 }
 
-static void section_14_2_spdk_attach_copy_fill(void **state)
+static void
+section_14_2_spdk_attach_copy_fill(void **state)
 {
 	struct host *h = *state;
 
@@ -219,7 +230,8 @@ static void section_14_2_spdk_attach_copy_fill(void **state)
 }
 
 /** Whatever a process that is gone has left behind. */
-static void section_14_2_spdk_attaches_in_any_state(void **state)
+static void
+section_14_2_spdk_attaches_in_any_state(void **state)
 {
 	struct host *h = *state;
 
@@ -248,12 +260,14 @@ static void section_14_2_spdk_attaches_in_any_state(void **state)
 
 #define SLOTS 8
 
-static uint64_t slot(unsigned index)
+static uint64_t
+slot(unsigned index)
 {
 	return RING + 64 * (index % SLOTS);
 }
 
-static void dpdk_probe(struct host *h)
+static void
+dpdk_probe(struct host *h)
 {
 	uint32_t chanerr;
 
@@ -274,7 +288,8 @@ static void dpdk_probe(struct host *h)
 	}
 }
 
-static void dpdk_start(struct host *h)
+static void
+dpdk_start(struct host *h)
 {
 	wr(h, CHAINADDR, 8, slot(0));
 	wr(h, CHANCMP, 8, WORD);
@@ -284,7 +299,8 @@ static void dpdk_start(struct host *h)
 	assert_int_equal(get64(h, WORD), slot(SLOTS - 1));
 }
 
-static void dpdk_recover(struct host *h, unsigned behind)
+static void
+dpdk_recover(struct host *h, unsigned behind)
 {
 	wr(h, CHANERR, 4, rd(h, CHANERR, 4));
 	/* RESET is not polled. */
@@ -295,7 +311,8 @@ static void dpdk_recover(struct host *h, unsigned behind)
 	assert_int_equal(rd(h, CHANSTS, 8), 0x0000000000000004);
 }
 
-static void dpdk_stop(struct host *h)
+static void
+dpdk_stop(struct host *h)
 {
 	unsigned state = rd(h, CHANSTS, 8) & 7;
 
@@ -304,13 +321,15 @@ static void dpdk_stop(struct host *h)
 	assert_true(state == SUSPENDED || state == HALTED);
 }
 
-static void dpdk_copy(struct host *h, unsigned index, uint64_t src)
+static void
+dpdk_copy(struct host *h, unsigned index, uint64_t src)
 {
 	put_copy(h, slot(index), COMPL_UPDATE, src, DST + 2048 * (index % SLOTS), 2048,
 		 slot(index + 1));
 }
 
-static void section_14_3_dpdk_copies_in_bursts(void **state)
+static void
+section_14_3_dpdk_copies_in_bursts(void **state)
 {
 	struct host *h = *state;
 	unsigned done = 0, i;
@@ -331,7 +350,8 @@ static void section_14_3_dpdk_copies_in_bursts(void **state)
 	}
 }
 
-static void section_14_3_dpdk_probe_finds_a_channel_in_use(void **state)
+static void
+section_14_3_dpdk_probe_finds_a_channel_in_use(void **state)
 {
 	struct host *h = *state;
 
@@ -345,7 +365,8 @@ static void section_14_3_dpdk_probe_finds_a_channel_in_use(void **state)
 	dpdk_start(h);
 }
 
-static void section_14_3_dpdk_stop_and_start_twice(void **state)
+static void
+section_14_3_dpdk_stop_and_start_twice(void **state)
 {
 	struct host *h = *state;
 	unsigned round;
@@ -367,7 +388,8 @@ static void section_14_3_dpdk_stop_and_start_twice(void **state)
 }
 
 /** A copy from address 0 fails, alone; the others of its burst succeed, wherever it is. */
-static void section_14_3_dpdk_recovers_behind_the_failed_one(void **state)
+static void
+section_14_3_dpdk_recovers_behind_the_failed_one(void **state)
 {
 	struct host *h = *state;
 	unsigned bad, i;
@@ -398,7 +420,8 @@ static void section_14_3_dpdk_recovers_behind_the_failed_one(void **state)
 	}
 }
 
-static void section_14_3_dpdk_several_failures_in_a_burst(void **state)
+static void
+section_14_3_dpdk_several_failures_in_a_burst(void **state)
 {
 	struct host *h = *state;
 
@@ -429,7 +452,8 @@ static void section_14_3_dpdk_several_failures_in_a_burst(void **state)
 
 /* 14.4 FreeBSD */
 
-static void freebsd_reset(struct host *h)
+static void
+freebsd_reset(struct host *h)
 {
 	unsigned state = rd(h, CHANSTS, 8) & 7;
 
@@ -461,7 +485,8 @@ static void freebsd_reset(struct host *h)
 	assert_true(state != HALTED && state != SUSPENDED);
 }
 
-static void section_14_4_freebsd_attach(void **state)
+static void
+section_14_4_freebsd_attach(void **state)
 {
 	struct host *h = *state;
 
@@ -477,7 +502,8 @@ static void section_14_4_freebsd_attach(void **state)
 }
 
 /** Its copy of two pages (sections 7 and 14.4). */
-static void section_14_4_freebsd_copy_8k_aligned(void **state)
+static void
+section_14_4_freebsd_copy_8k_aligned(void **state)
 {
 	struct host *h = *state;
 
@@ -500,7 +526,8 @@ static void section_14_4_freebsd_copy_8k_aligned(void **state)
 }
 
 /** On a halt it finds the error in CHANERR; the word it would panic on is not written. */
-static void section_14_4_freebsd_halt(void **state)
+static void
+section_14_4_freebsd_halt(void **state)
 {
 	struct host *h = *state;
 
@@ -517,7 +544,8 @@ static void section_14_4_freebsd_halt(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_14_1_linux_probe_and_self_test),

@@ -8,7 +8,8 @@
 
 #include <errno.h>
 
-static void section_2_identity(void **state)
+static void
+section_2_identity(void **state)
 {
 	struct host *h = *state;
 
@@ -24,7 +25,8 @@ static void section_2_identity(void **state)
 	assert_int_equal(cfg(h, 0x08, 4), 0x08800004);
 }
 
-static void section_2_header_type_follows_the_config(void **state)
+static void
+section_2_header_type_follows_the_config(void **state)
 {
 	struct udma_emu_config config = {.device_id = 0x2021, .xfercap = 20, .multifunction = true};
 	struct host *single = *state;
@@ -35,7 +37,8 @@ static void section_2_header_type_follows_the_config(void **state)
 	host_free(h);
 }
 
-static void section_2_command_keeps_bits_1_2_10(void **state)
+static void
+section_2_command_keeps_bits_1_2_10(void **state)
 {
 	struct host *h = *state;
 
@@ -45,7 +48,8 @@ static void section_2_command_keeps_bits_1_2_10(void **state)
 	assert_int_equal(cfg(h, 0x04, 2), 0);
 }
 
-static void section_2_command_written_as_a_dword_leaves_status(void **state)
+static void
+section_2_command_written_as_a_dword_leaves_status(void **state)
 {
 	struct host *h = *state;
 	uint32_t value = cfg(h, 0x04, 4);
@@ -57,7 +61,8 @@ static void section_2_command_written_as_a_dword_leaves_status(void **state)
 	assert_int_equal(cfg(h, 0x06, 2), 0x0010);
 }
 
-static void section_1_3_bar_is_16_kib_64_bit_memory(void **state)
+static void
+section_1_3_bar_is_16_kib_64_bit_memory(void **state)
 {
 	struct host *h = *state;
 
@@ -80,7 +85,8 @@ static void section_1_3_bar_is_16_kib_64_bit_memory(void **state)
 	assert_int_equal(cfg(h, 0x30, 4), 0);
 }
 
-static void section_2_scratch_fields_keep_what_is_written(void **state)
+static void
+section_2_scratch_fields_keep_what_is_written(void **state)
 {
 	struct host *h = *state;
 
@@ -94,7 +100,8 @@ static void section_2_scratch_fields_keep_what_is_written(void **state)
 	assert_int_equal(cfg(h, 0x60, 4), 0x89ABCDEF);
 }
 
-static void section_2_no_interrupt_pin(void **state)
+static void
+section_2_no_interrupt_pin(void **state)
 {
 	struct host *h = *state;
 
@@ -102,7 +109,8 @@ static void section_2_no_interrupt_pin(void **state)
 	assert_int_equal(cfg(h, 0x3D, 1), 0);
 }
 
-static void section_2_capability_list_is_pcie_then_pm(void **state)
+static void
+section_2_capability_list_is_pcie_then_pm(void **state)
 {
 	struct host *h = *state;
 
@@ -116,7 +124,8 @@ static void section_2_capability_list_is_pcie_then_pm(void **state)
 	assert_int_equal(cfg(h, 0x100, 4), 0);
 }
 
-static void section_2_pcie_is_an_integrated_endpoint_with_flr(void **state)
+static void
+section_2_pcie_is_an_integrated_endpoint_with_flr(void **state)
 {
 	struct host *h = *state;
 
@@ -124,7 +133,8 @@ static void section_2_pcie_is_an_integrated_endpoint_with_flr(void **state)
 	assert_int_equal(cfg(h, 0x94, 4) >> 28 & 1, 1);
 }
 
-static void section_2_device_control_is_writable(void **state)
+static void
+section_2_device_control_is_writable(void **state)
 {
 	struct host *h = *state;
 	uint32_t devctl = cfg(h, 0x98, 2);
@@ -137,7 +147,8 @@ static void section_2_device_control_is_writable(void **state)
 	assert_int_equal(cfg(h, 0x98, 2), devctl & ~0x0800u);
 }
 
-static void section_2_1_pmcsr_reads_8_and_keeps_the_state(void **state)
+static void
+section_2_1_pmcsr_reads_8_and_keeps_the_state(void **state)
 {
 	struct host *h = *state;
 
@@ -153,7 +164,8 @@ static void section_2_1_pmcsr_reads_8_and_keeps_the_state(void **state)
 	assert_int_equal(cfg(h, 0xE4, 2), 0x0008);
 }
 
-static void section_2_2_d3_and_back_resets_nothing(void **state)
+static void
+section_2_2_d3_and_back_resets_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -164,7 +176,8 @@ static void section_2_2_d3_and_back_resets_nothing(void **state)
 	assert_int_equal(cfg(h, 0x04, 2), 0x0006);
 }
 
-static void section_2_1_error_registers_at_reset(void **state)
+static void
+section_2_1_error_registers_at_reset(void **state)
 {
 	struct host *h = *state;
 
@@ -179,7 +192,8 @@ static void section_2_1_error_registers_at_reset(void **state)
 	assert_int_equal(cfg(h, 0x18C, 1), 2);
 }
 
-static void section_2_error_masks_and_severities_are_writable(void **state)
+static void
+section_2_error_masks_and_severities_are_writable(void **state)
 {
 	struct host *h = *state;
 
@@ -199,7 +213,8 @@ static void section_2_error_masks_and_severities_are_writable(void **state)
 	assert_int_equal(cfg(h, 0x18C, 1), 2);
 }
 
-static void section_2_chanerr_int_is_cleared_by_writing_1(void **state)
+static void
+section_2_chanerr_int_is_cleared_by_writing_1(void **state)
 {
 	struct host *h = *state;
 
@@ -219,7 +234,8 @@ static void section_2_chanerr_int_is_cleared_by_writing_1(void **state)
 	assert_int_equal(rd(h, CHANERR, 4), 0x800);
 }
 
-static void section_2_tbg_write_of_10h_to_148_is_harmless(void **state)
+static void
+section_2_tbg_write_of_10h_to_148_is_harmless(void **state)
 {
 	struct host *h = *state;
 
@@ -228,7 +244,8 @@ static void section_2_tbg_write_of_10h_to_148_is_harmless(void **state)
 }
 
 /** Every bit of configuration space: at reset, after writing ones, and after writing zeros. */
-static void section_2_every_bit(void **state)
+static void
+section_2_every_bit(void **state)
 {
 	static const struct {
 		uint32_t offset, reset, ones, zeros;
@@ -280,7 +297,8 @@ static void section_2_every_bit(void **state)
 	assert_memory_equal(seen, zeros, sizeof(seen));
 }
 
-static void section_2_all_of_4_kib_is_readable(void **state)
+static void
+section_2_all_of_4_kib_is_readable(void **state)
 {
 	struct host *h = *state;
 	uint8_t all[4096];
@@ -294,7 +312,8 @@ static void section_2_all_of_4_kib_is_readable(void **state)
 	}
 }
 
-static void section_2_beyond_4_kib_is_einval(void **state)
+static void
+section_2_beyond_4_kib_is_einval(void **state)
 {
 	struct host *h = *state;
 	uint8_t bytes[8] = {0};
@@ -309,7 +328,8 @@ static void section_2_beyond_4_kib_is_einval(void **state)
 	assert_int_equal(udma_emu_cfg_write(h->emu, 0x98, bytes, 0xFFFFFFFF), -EINVAL);
 }
 
-static void section_2_one_access_may_span_fields(void **state)
+static void
+section_2_one_access_may_span_fields(void **state)
 {
 	struct host *h = *state;
 	uint8_t bytes[16];
@@ -324,7 +344,8 @@ static void section_2_one_access_may_span_fields(void **state)
 }
 
 /** Leaves nothing at its reset value, and the channel halted by an error. */
-static void disturb(struct host *h)
+static void
+disturb(struct host *h)
 {
 	cfg_wr(h, 0x10, 4, 0xFEBF0000);
 	cfg_wr(h, 0x04, 2, 0x0406);
@@ -341,7 +362,8 @@ static void disturb(struct host *h)
 	assert_halted(h, 11, RING);
 }
 
-static void assert_power_on(struct host *h)
+static void
+assert_power_on(struct host *h)
 {
 	static const uint32_t offsets[] = {0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x40,
 					   0x80, 0x84, 0x8C, 0x90, 0x94, 0x98, 0x9C,
@@ -366,7 +388,8 @@ static void assert_power_on(struct host *h)
 	host_free(other);
 }
 
-static void section_2_2_flr_by_device_control_bit_15(void **state)
+static void
+section_2_2_flr_by_device_control_bit_15(void **state)
 {
 	struct host *h = *state;
 
@@ -376,7 +399,8 @@ static void section_2_2_flr_by_device_control_bit_15(void **state)
 	assert_false(udma_emu_step(h->emu));
 }
 
-static void section_2_2_flr_by_the_high_byte_alone(void **state)
+static void
+section_2_2_flr_by_the_high_byte_alone(void **state)
 {
 	struct host *h = *state;
 
@@ -385,7 +409,8 @@ static void section_2_2_flr_by_the_high_byte_alone(void **state)
 	assert_power_on(h);
 }
 
-static void section_2_2_device_control_reads_bit_15_as_0(void **state)
+static void
+section_2_2_device_control_reads_bit_15_as_0(void **state)
 {
 	struct host *h = *state;
 
@@ -394,7 +419,8 @@ static void section_2_2_device_control_reads_bit_15_as_0(void **state)
 	assert_int_equal(cfg(h, 0x04, 2), 0);
 }
 
-static void section_2_2_bit_15_of_a_neighbour_is_no_flr(void **state)
+static void
+section_2_2_bit_15_of_a_neighbour_is_no_flr(void **state)
 {
 	struct host *h = *state;
 
@@ -405,7 +431,8 @@ static void section_2_2_bit_15_of_a_neighbour_is_no_flr(void **state)
 	assert_int_equal(cfg(h, 0x04, 2), 0x0006);
 }
 
-static void section_2_2_reset_call_is_power_on(void **state)
+static void
+section_2_2_reset_call_is_power_on(void **state)
 {
 	struct host *h = *state;
 
@@ -414,7 +441,8 @@ static void section_2_2_reset_call_is_power_on(void **state)
 	assert_power_on(h);
 }
 
-static void section_2_2_works_again_after_flr(void **state)
+static void
+section_2_2_works_again_after_flr(void **state)
 {
 	struct host *h = *state;
 
@@ -427,13 +455,15 @@ static void section_2_2_works_again_after_flr(void **state)
 }
 
 /** Stands for a host that is not asked. */
-static void *never_asked(void *ctx, uint64_t iova, uint64_t *len, bool write)
+static void *
+never_asked(void *ctx, uint64_t iova, uint64_t *len, bool write)
 {
 	(void)ctx, (void)iova, (void)len, (void)write;
 	return NULL;
 }
 
-static void section_2_create_refuses_what_it_cannot_be(void **state)
+static void
+section_2_create_refuses_what_it_cannot_be(void **state)
 {
 	struct udma_emu_host bad_host = {.grant = NULL};
 	struct udma_emu_config config = {.device_id = 0x2021, .xfercap = 20};
@@ -454,7 +484,8 @@ static void section_2_create_refuses_what_it_cannot_be(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_2_identity),

@@ -6,7 +6,8 @@
 
 #include "host.h"
 
-static void section_3_chancnt_is_1(void **state)
+static void
+section_3_chancnt_is_1(void **state)
 {
 	struct host *h = *state;
 
@@ -14,7 +15,8 @@ static void section_3_chancnt_is_1(void **state)
 	assert_int_equal(rd(h, 0x00, 1), 1);
 }
 
-static void section_3_xfercap_is_what_the_config_says(void **state)
+static void
+section_3_xfercap_is_what_the_config_says(void **state)
 {
 	struct host *h = *state;
 	unsigned log2;
@@ -30,7 +32,8 @@ static void section_3_xfercap_is_what_the_config_says(void **state)
 	}
 }
 
-static void section_3_genctrl_keeps_bit_0(void **state)
+static void
+section_3_genctrl_keeps_bit_0(void **state)
 {
 	struct host *h = *state;
 
@@ -41,7 +44,8 @@ static void section_3_genctrl_keeps_bit_0(void **state)
 	assert_int_equal(rd(h, 0x02, 1), 0);
 }
 
-static void section_3_intrctrl_keeps_bits_0_and_3(void **state)
+static void
+section_3_intrctrl_keeps_bits_0_and_3(void **state)
 {
 	struct host *h = *state;
 
@@ -54,7 +58,8 @@ static void section_3_intrctrl_keeps_bits_0_and_3(void **state)
 	assert_int_equal(rd(h, 0x03, 1), 0);
 }
 
-static void section_3_attnstatus_reads_0(void **state)
+static void
+section_3_attnstatus_reads_0(void **state)
 {
 	struct host *h = *state;
 
@@ -62,7 +67,8 @@ static void section_3_attnstatus_reads_0(void **state)
 	assert_int_equal(rd(h, 0x04, 4), 0);
 }
 
-static void section_3_cbver_is_33h(void **state)
+static void
+section_3_cbver_is_33h(void **state)
 {
 	struct host *h = *state;
 
@@ -70,7 +76,8 @@ static void section_3_cbver_is_33h(void **state)
 	assert_int_equal(rd(h, 0x08, 1), 0x33);
 }
 
-static void section_3_intrdelay_keeps_bits_13_0_and_reads_bit_15(void **state)
+static void
+section_3_intrdelay_keeps_bits_13_0_and_reads_bit_15(void **state)
 {
 	struct host *h = *state;
 
@@ -83,7 +90,8 @@ static void section_3_intrdelay_keeps_bits_13_0_and_reads_bit_15(void **state)
 	assert_int_equal(rd(h, 0x0C, 2), 0x8523);
 }
 
-static void section_3_relics_read_0(void **state)
+static void
+section_3_relics_read_0(void **state)
 {
 	static const struct {
 		uint32_t offset;
@@ -98,7 +106,8 @@ static void section_3_relics_read_0(void **state)
 	}
 }
 
-static void section_3_1_dmacapability_is_page_break_and_fill(void **state)
+static void
+section_3_1_dmacapability_is_page_break_and_fill(void **state)
 {
 	struct host *h = *state;
 
@@ -106,7 +115,8 @@ static void section_3_1_dmacapability_is_page_break_and_fill(void **state)
 	assert_int_equal(rd(h, 0x10, 4), 0x00000041);
 }
 
-static void section_3_unlisted_offsets_read_0_and_ignore_writes(void **state)
+static void
+section_3_unlisted_offsets_read_0_and_ignore_writes(void **state)
 {
 	struct host *h = *state;
 	uint32_t offset;
@@ -126,7 +136,8 @@ static void section_3_unlisted_offsets_read_0_and_ignore_writes(void **state)
 	assert_int_equal(rd(h, DMACOUNT, 2), 0);
 }
 
-static void section_3_beyond_the_bar_reads_0(void **state)
+static void
+section_3_beyond_the_bar_reads_0(void **state)
 {
 	static const uint32_t offsets[] = {0x4000, 0x4080, 0x8000, 0x10000, 0x10008, 0xFFFFFFF8};
 	struct host *h = *state;
@@ -142,7 +153,8 @@ static void section_3_beyond_the_bar_reads_0(void **state)
 	assert_int_equal(rd(h, CHANERR, 4), 0);
 }
 
-static void section_3_other_widths_and_misaligned_do_nothing(void **state)
+static void
+section_3_other_widths_and_misaligned_do_nothing(void **state)
 {
 	static const unsigned widths[] = {0, 3, 5, 6, 7, 9, 16, 64};
 	struct host *h = *state;
@@ -161,7 +173,8 @@ static void section_3_other_widths_and_misaligned_do_nothing(void **state)
 }
 
 /** Section 15.1: byte, word, dword and qword accesses see the same bytes. */
-static void section_15_1_every_width_reads_the_same_bytes(void **state)
+static void
+section_15_1_every_width_reads_the_same_bytes(void **state)
 {
 	struct host *h = *state;
 	uint8_t bytes[0xB8];
@@ -191,7 +204,8 @@ static void section_15_1_every_width_reads_the_same_bytes(void **state)
 }
 
 /** And so do writes, for registers that keep what is written. */
-static void section_15_1_every_width_writes_the_same_bytes(void **state)
+static void
+section_15_1_every_width_writes_the_same_bytes(void **state)
 {
 	static const uint64_t value = 0x0123456789ABCD08;
 	static const uint32_t registers[] = {CHAINADDR, CHANCMP};
@@ -213,7 +227,8 @@ static void section_15_1_every_width_writes_the_same_bytes(void **state)
 }
 
 /** A write changes the register that it names, and none beside it. */
-static void section_15_1_one_write_changes_one_register(void **state)
+static void
+section_15_1_one_write_changes_one_register(void **state)
 {
 	static const struct {
 		uint32_t offset;
@@ -249,7 +264,8 @@ static void section_15_1_one_write_changes_one_register(void **state)
 	}
 }
 
-static void section_15_1_one_write_may_span_registers(void **state)
+static void
+section_15_1_one_write_may_span_registers(void **state)
 {
 	struct host *h = *state;
 
@@ -263,7 +279,8 @@ static void section_15_1_one_write_may_span_registers(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_3_chancnt_is_1),

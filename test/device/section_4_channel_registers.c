@@ -6,7 +6,8 @@
 
 #include "host.h"
 
-static void section_4_power_on_values(void **state)
+static void
+section_4_power_on_values(void **state)
 {
 	struct host *h = *state;
 
@@ -23,7 +24,8 @@ static void section_4_power_on_values(void **state)
 	assert_int_equal(rd(h, CHANCTRL, 2), 0);
 }
 
-static void section_4_1_chanctrl_keeps_its_bits(void **state)
+static void
+section_4_1_chanctrl_keeps_its_bits(void **state)
 {
 	static const uint16_t bits[] = {0xF000, 0x0200, 0x0020, 0x0010, 0x0008, 0x0004};
 	struct host *h = *state;
@@ -38,7 +40,8 @@ static void section_4_1_chanctrl_keeps_its_bits(void **state)
 }
 
 /** What the four drivers write (section 4.1), bit 0 being the re-arm that is never seen set. */
-static void section_4_1_chanctrl_takes_what_drivers_write(void **state)
+static void
+section_4_1_chanctrl_takes_what_drivers_write(void **state)
 {
 	static const uint16_t written[] = {0x001D, 0x0008, 0x000C, 0x0009, 0x0000};
 	static const uint16_t seen[] = {0x001C, 0x0008, 0x000C, 0x0008, 0x0000};
@@ -51,7 +54,8 @@ static void section_4_1_chanctrl_takes_what_drivers_write(void **state)
 	}
 }
 
-static void section_4_1_in_use_is_a_semaphore(void **state)
+static void
+section_4_1_in_use_is_a_semaphore(void **state)
 {
 	struct host *h = *state;
 
@@ -63,7 +67,8 @@ static void section_4_1_in_use_is_a_semaphore(void **state)
 	assert_int_equal(rd(h, CHANCTRL, 2), 0x0100);
 }
 
-static void section_4_1_in_use_lives_in_the_high_byte(void **state)
+static void
+section_4_1_in_use_lives_in_the_high_byte(void **state)
 {
 	struct host *h = *state;
 
@@ -77,7 +82,8 @@ static void section_4_1_in_use_lives_in_the_high_byte(void **state)
 	assert_int_equal(rd(h, CHANCTRL, 2), 0x000C);
 }
 
-static void section_4_1_in_use_is_not_set_by_writing(void **state)
+static void
+section_4_1_in_use_is_not_set_by_writing(void **state)
 {
 	struct host *h = *state;
 
@@ -87,7 +93,8 @@ static void section_4_1_in_use_is_not_set_by_writing(void **state)
 	assert_int_equal(rd(h, CHANCTRL, 2), 0x0100);
 }
 
-static void section_4_dma_comp_says_version_3_only(void **state)
+static void
+section_4_dma_comp_says_version_3_only(void **state)
 {
 	struct host *h = *state;
 
@@ -95,7 +102,8 @@ static void section_4_dma_comp_says_version_3_only(void **state)
 	assert_int_equal(rd(h, DMA_COMP, 2), 0x0004);
 }
 
-static void section_4_2_reset_reads_as_over_at_once(void **state)
+static void
+section_4_2_reset_reads_as_over_at_once(void **state)
 {
 	struct host *h = *state;
 
@@ -105,7 +113,8 @@ static void section_4_2_reset_reads_as_over_at_once(void **state)
 	assert_int_equal(rd(h, CHANCMD, 1), 0);
 }
 
-static void section_4_2_two_commands_is_ccmderr(void **state)
+static void
+section_4_2_two_commands_is_ccmderr(void **state)
 {
 	struct host *h = *state;
 	unsigned first, second;
@@ -122,7 +131,8 @@ static void section_4_2_two_commands_is_ccmderr(void **state)
 }
 
 /** None of the two is carried out: a reset would have forgotten CHAINADDR. */
-static void section_4_2_two_commands_do_nothing_else(void **state)
+static void
+section_4_2_two_commands_do_nothing_else(void **state)
 {
 	struct host *h = *state;
 
@@ -132,7 +142,8 @@ static void section_4_2_two_commands_do_nothing_else(void **state)
 	assert_int_equal(rd(h, CHANSTS, 8), ARMED);
 }
 
-static void section_4_2_single_commands_are_no_error(void **state)
+static void
+section_4_2_single_commands_are_no_error(void **state)
 {
 	struct host *h = *state;
 	unsigned bit;
@@ -144,7 +155,8 @@ static void section_4_2_single_commands_are_no_error(void **state)
 	}
 }
 
-static void section_4_2_reserved_commands_are_ccmderr(void **state)
+static void
+section_4_2_reserved_commands_are_ccmderr(void **state)
 {
 	struct host *h = *state;
 
@@ -155,7 +167,8 @@ static void section_4_2_reserved_commands_are_ccmderr(void **state)
 	assert_int_equal(rd(h, CHANERR, 4), 0x20);
 }
 
-static void section_4_2_start_and_append_do_nothing(void **state)
+static void
+section_4_2_start_and_append_do_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -167,7 +180,8 @@ static void section_4_2_start_and_append_do_nothing(void **state)
 	assert_int_equal(rd(h, CHANSTS, 8), ARMED);
 }
 
-static void section_4_dmacount_keeps_what_is_written(void **state)
+static void
+section_4_dmacount_keeps_what_is_written(void **state)
 {
 	struct host *h = *state;
 
@@ -176,7 +190,8 @@ static void section_4_dmacount_keeps_what_is_written(void **state)
 	assert_int_equal(rd(h, DMACOUNT, 2), 3);
 }
 
-static void section_4_chansts_is_read_only(void **state)
+static void
+section_4_chansts_is_read_only(void **state)
 {
 	struct host *h = *state;
 
@@ -184,7 +199,8 @@ static void section_4_chansts_is_read_only(void **state)
 	assert_int_equal(rd(h, CHANSTS, 8), HALTED);
 }
 
-static void section_4_3_chansts_reads_in_halves(void **state)
+static void
+section_4_3_chansts_reads_in_halves(void **state)
 {
 	struct host *h = *state;
 
@@ -199,7 +215,8 @@ static void section_4_3_chansts_reads_in_halves(void **state)
 	assert_int_equal(rd(h, CHANSTS, 1), 0x41);
 }
 
-static void section_4_chainaddr_reads_back(void **state)
+static void
+section_4_chainaddr_reads_back(void **state)
 {
 	struct host *h = *state;
 
@@ -209,7 +226,8 @@ static void section_4_chainaddr_reads_back(void **state)
 	assert_int_equal(rd(h, CHAINADDR + 4, 4), 0xFEDCBA98);
 }
 
-static void section_4_chainaddr_in_two_halves_arms_at_the_high_one(void **state)
+static void
+section_4_chainaddr_in_two_halves_arms_at_the_high_one(void **state)
 {
 	struct host *h = *state;
 
@@ -226,7 +244,8 @@ static void section_4_chainaddr_in_two_halves_arms_at_the_high_one(void **state)
 	assert_int_equal(get64(h, WORD) & ~7ull, RING);
 }
 
-static void section_4_chancmp_reads_back(void **state)
+static void
+section_4_chancmp_reads_back(void **state)
 {
 	struct host *h = *state;
 
@@ -236,7 +255,8 @@ static void section_4_chancmp_reads_back(void **state)
 	assert_int_equal(rd(h, CHANCMP, 8), 0xFEDCBA9801020308);
 }
 
-static void section_4_cdar_is_the_current_descriptor(void **state)
+static void
+section_4_cdar_is_the_current_descriptor(void **state)
 {
 	struct host *h = *state;
 
@@ -253,7 +273,8 @@ static void section_4_cdar_is_the_current_descriptor(void **state)
 	assert_int_equal(rd(h, CDAR, 8), 0);
 }
 
-static void section_4_chanerr_is_cleared_by_writing_1(void **state)
+static void
+section_4_chanerr_is_cleared_by_writing_1(void **state)
 {
 	struct host *h = *state;
 
@@ -276,7 +297,8 @@ static void section_4_chanerr_is_cleared_by_writing_1(void **state)
 	assert_int_equal(cfg(h, 0x180, 4), 0x820);
 }
 
-static void section_4_chanerr_cannot_be_set(void **state)
+static void
+section_4_chanerr_cannot_be_set(void **state)
 {
 	struct host *h = *state;
 
@@ -284,7 +306,8 @@ static void section_4_chanerr_cannot_be_set(void **state)
 	assert_int_equal(rd(h, CHANERR, 4), 0);
 }
 
-static void section_4_chanerrmsk_is_kept_and_hides_nothing(void **state)
+static void
+section_4_chanerrmsk_is_kept_and_hides_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -294,7 +317,8 @@ static void section_4_chanerrmsk_is_kept_and_hides_nothing(void **state)
 	assert_int_equal(rd(h, CHANERR, 4), 0x20);
 }
 
-static void section_4_dcactrl_takes_any_cpu(void **state)
+static void
+section_4_dcactrl_takes_any_cpu(void **state)
 {
 	struct host *h = *state;
 
@@ -306,7 +330,8 @@ static void section_4_dcactrl_takes_any_cpu(void **state)
 
 /** The registers of 3.4 at either of the places where Linux may mean them, and the prefetch limit.
  */
-static void section_4_registers_of_3_4_are_ignored(void **state)
+static void
+section_4_registers_of_3_4_are_ignored(void **state)
 {
 	struct host *h = *state;
 
@@ -326,7 +351,8 @@ static void section_4_registers_of_3_4_are_ignored(void **state)
 }
 
 /** Only channel 0 is there: the second register set, at 100h, does nothing. */
-static void section_4_no_second_channel(void **state)
+static void
+section_4_no_second_channel(void **state)
 {
 	struct host *h = *state;
 
@@ -341,7 +367,8 @@ static void section_4_no_second_channel(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_4_power_on_values),

@@ -7,7 +7,8 @@
 #include "host.h"
 
 /** A chain of null descriptors in RING that closes after eight. */
-static void put_ring(struct host *h)
+static void
+put_ring(struct host *h)
 {
 	unsigned i;
 
@@ -16,14 +17,16 @@ static void put_ring(struct host *h)
 	}
 }
 
-static void assert_state(struct host *h, uint64_t addr, unsigned state)
+static void
+assert_state(struct host *h, uint64_t addr, unsigned state)
 {
 	assert_int_equal(rd(h, CHANSTS, 8), addr | state);
 }
 
 /* The way into each state. */
 
-static void go_armed(struct host *h)
+static void
+go_armed(struct host *h)
 {
 	put_ring(h);
 	start(h, RING);
@@ -31,7 +34,8 @@ static void go_armed(struct host *h)
 }
 
 /** One descriptor done, two to do. */
-static void go_active(struct host *h)
+static void
+go_active(struct host *h)
 {
 	go_armed(h);
 	wr(h, DMACOUNT, 2, 3);
@@ -40,7 +44,8 @@ static void go_active(struct host *h)
 }
 
 /** Two descriptors done. */
-static void go_idle(struct host *h)
+static void
+go_idle(struct host *h)
 {
 	go_armed(h);
 	wr(h, DMACOUNT, 2, 2);
@@ -48,7 +53,8 @@ static void go_idle(struct host *h)
 	assert_state(h, RING + 64, IDLE);
 }
 
-static void go_suspended(struct host *h)
+static void
+go_suspended(struct host *h)
 {
 	go_active(h);
 	wr(h, CHANCMD, 1, SUSPEND);
@@ -56,7 +62,8 @@ static void go_suspended(struct host *h)
 }
 
 /** One descriptor done, the second one bad. */
-static void go_halted_by_an_error(struct host *h)
+static void
+go_halted_by_an_error(struct host *h)
 {
 	go_armed(h);
 	put_copy(h, RING + 64, COMPL_UPDATE, SRC, DST, 0, RING + 128);
@@ -66,14 +73,16 @@ static void go_halted_by_an_error(struct host *h)
 	assert_int_equal(rd(h, CHANERR, 4), 0x800);
 }
 
-static void clear_chanerr(struct host *h)
+static void
+clear_chanerr(struct host *h)
 {
 	wr(h, CHANERR, 4, rd(h, CHANERR, 4));
 }
 
 /* power-on, FLR, RESET -> HALTED, address 0 */
 
-static void assert_reset(struct host *h)
+static void
+assert_reset(struct host *h)
 {
 	assert_state(h, 0, HALTED);
 	assert_int_equal(rd(h, DMACOUNT, 2), 0);
@@ -86,41 +95,47 @@ static void assert_reset(struct host *h)
 	assert_state(h, RING + 128, IDLE);
 }
 
-static void section_5_power_on_is_halted(void **state)
+static void
+section_5_power_on_is_halted(void **state)
 {
 	put_ring(*state);
 	assert_reset(*state);
 }
 
-static void section_5_armed_reset(void **state)
+static void
+section_5_armed_reset(void **state)
 {
 	go_armed(*state);
 	wr(*state, CHANCMD, 1, RESET);
 	assert_reset(*state);
 }
 
-static void section_5_active_reset(void **state)
+static void
+section_5_active_reset(void **state)
 {
 	go_active(*state);
 	wr(*state, CHANCMD, 1, RESET);
 	assert_reset(*state);
 }
 
-static void section_5_idle_reset(void **state)
+static void
+section_5_idle_reset(void **state)
 {
 	go_idle(*state);
 	wr(*state, CHANCMD, 1, RESET);
 	assert_reset(*state);
 }
 
-static void section_5_suspended_reset(void **state)
+static void
+section_5_suspended_reset(void **state)
 {
 	go_suspended(*state);
 	wr(*state, CHANCMD, 1, RESET);
 	assert_reset(*state);
 }
 
-static void section_5_halted_reset(void **state)
+static void
+section_5_halted_reset(void **state)
 {
 	go_halted_by_an_error(*state);
 	clear_chanerr(*state);
@@ -128,7 +143,8 @@ static void section_5_halted_reset(void **state)
 	assert_reset(*state);
 }
 
-static void section_5_flr_while_active(void **state)
+static void
+section_5_flr_while_active(void **state)
 {
 	struct host *h = *state;
 
@@ -140,7 +156,8 @@ static void section_5_flr_while_active(void **state)
 }
 
 /** Section 4: CHANERR is sticky, so drivers clear it before they reset. */
-static void section_12_1_reset_leaves_chanerr(void **state)
+static void
+section_12_1_reset_leaves_chanerr(void **state)
 {
 	struct host *h = *state;
 
@@ -151,7 +168,8 @@ static void section_12_1_reset_leaves_chanerr(void **state)
 }
 
 /** Point 8: what RESET keeps, and what not. */
-static void section_16_8_reset_keeps_chanctrl_and_chancmp(void **state)
+static void
+section_16_8_reset_keeps_chanctrl_and_chancmp(void **state)
 {
 	struct host *h = *state;
 
@@ -162,7 +180,8 @@ static void section_16_8_reset_keeps_chanctrl_and_chancmp(void **state)
 	assert_int_equal(rd(h, CHAINADDR, 8), 0);
 }
 
-static void section_12_1_reset_stores_nothing(void **state)
+static void
+section_12_1_reset_stores_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -175,7 +194,8 @@ static void section_12_1_reset_stores_nothing(void **state)
 
 /* CHAINADDR -> ARMED, address 0; counts are 0 */
 
-static void assert_armed_by_chainaddr(struct host *h)
+static void
+assert_armed_by_chainaddr(struct host *h)
 {
 	wr(h, CHAINADDR, 8, RING + 256);
 	assert_int_equal(rd(h, CHANSTS, 8), 0x0000000000000004);
@@ -186,39 +206,45 @@ static void assert_armed_by_chainaddr(struct host *h)
 	assert_state(h, RING + 256, IDLE);
 }
 
-static void section_5_halted_chainaddr_arms(void **state)
+static void
+section_5_halted_chainaddr_arms(void **state)
 {
 	put_ring(*state);
 	wr(*state, CHANCMP, 8, WORD);
 	assert_armed_by_chainaddr(*state);
 }
 
-static void section_5_halted_and_cleared_chainaddr_arms(void **state)
+static void
+section_5_halted_and_cleared_chainaddr_arms(void **state)
 {
 	go_halted_by_an_error(*state);
 	clear_chanerr(*state);
 	assert_armed_by_chainaddr(*state);
 }
 
-static void section_5_suspended_chainaddr_arms(void **state)
+static void
+section_5_suspended_chainaddr_arms(void **state)
 {
 	go_suspended(*state);
 	assert_armed_by_chainaddr(*state);
 }
 
-static void section_5_idle_chainaddr_arms(void **state)
+static void
+section_5_idle_chainaddr_arms(void **state)
 {
 	go_idle(*state);
 	assert_armed_by_chainaddr(*state);
 }
 
-static void section_5_armed_chainaddr_arms(void **state)
+static void
+section_5_armed_chainaddr_arms(void **state)
 {
 	go_armed(*state);
 	assert_armed_by_chainaddr(*state);
 }
 
-static void section_5_halted_with_chanerr_chainaddr_stays_halted(void **state)
+static void
+section_5_halted_with_chanerr_chainaddr_stays_halted(void **state)
 {
 	struct host *h = *state;
 
@@ -231,7 +257,8 @@ static void section_5_halted_with_chanerr_chainaddr_stays_halted(void **state)
 }
 
 /** Point 10: to write CHAINADDR while the engine runs has no effect on the running chain. */
-static void section_16_10_active_chainaddr_has_no_effect(void **state)
+static void
+section_16_10_active_chainaddr_has_no_effect(void **state)
 {
 	struct host *h = *state;
 
@@ -245,7 +272,8 @@ static void section_16_10_active_chainaddr_has_no_effect(void **state)
 
 /* ARMED, ACTIVE, IDLE */
 
-static void section_5_armed_dmacount_starts_at_chainaddr(void **state)
+static void
+section_5_armed_dmacount_starts_at_chainaddr(void **state)
 {
 	struct host *h = *state;
 
@@ -256,7 +284,8 @@ static void section_5_armed_dmacount_starts_at_chainaddr(void **state)
 	assert_state(h, RING, IDLE);
 }
 
-static void section_5_armed_dmacount_0_stays_armed(void **state)
+static void
+section_5_armed_dmacount_0_stays_armed(void **state)
 {
 	struct host *h = *state;
 
@@ -266,7 +295,8 @@ static void section_5_armed_dmacount_0_stays_armed(void **state)
 	assert_false(udma_emu_step(h->emu));
 }
 
-static void section_5_active_until_the_counts_are_equal(void **state)
+static void
+section_5_active_until_the_counts_are_equal(void **state)
 {
 	struct host *h = *state;
 
@@ -282,7 +312,8 @@ static void section_5_active_until_the_counts_are_equal(void **state)
 	assert_state(h, RING + 128, IDLE);
 }
 
-static void section_5_active_dmacount_may_grow(void **state)
+static void
+section_5_active_dmacount_may_grow(void **state)
 {
 	struct host *h = *state;
 
@@ -293,7 +324,8 @@ static void section_5_active_dmacount_may_grow(void **state)
 	assert_state(h, RING + 256, IDLE);
 }
 
-static void section_5_idle_dmacount_continues_with_next(void **state)
+static void
+section_5_idle_dmacount_continues_with_next(void **state)
 {
 	struct host *h = *state;
 
@@ -304,7 +336,8 @@ static void section_5_idle_dmacount_continues_with_next(void **state)
 	assert_state(h, RING + 128, IDLE);
 }
 
-static void section_5_idle_same_dmacount_is_nothing_to_do(void **state)
+static void
+section_5_idle_same_dmacount_is_nothing_to_do(void **state)
 {
 	struct host *h = *state;
 
@@ -316,7 +349,8 @@ static void section_5_idle_same_dmacount_is_nothing_to_do(void **state)
 
 /* SUSPEND and RESUME */
 
-static void section_5_active_suspend(void **state)
+static void
+section_5_active_suspend(void **state)
 {
 	struct host *h = *state;
 
@@ -327,7 +361,8 @@ static void section_5_active_suspend(void **state)
 	assert_state(h, RING, SUSPENDED);
 }
 
-static void section_5_idle_suspend(void **state)
+static void
+section_5_idle_suspend(void **state)
 {
 	struct host *h = *state;
 
@@ -339,7 +374,8 @@ static void section_5_idle_suspend(void **state)
 	assert_state(h, RING + 64, SUSPENDED);
 }
 
-static void section_5_armed_suspend(void **state)
+static void
+section_5_armed_suspend(void **state)
 {
 	struct host *h = *state;
 
@@ -350,14 +386,16 @@ static void section_5_armed_suspend(void **state)
 	assert_false(udma_emu_step(h->emu));
 }
 
-static void section_5_suspended_suspend(void **state)
+static void
+section_5_suspended_suspend(void **state)
 {
 	go_suspended(*state);
 	wr(*state, CHANCMD, 1, SUSPEND);
 	assert_state(*state, RING, SUSPENDED);
 }
 
-static void section_5_halted_suspend_is_ignored(void **state)
+static void
+section_5_halted_suspend_is_ignored(void **state)
 {
 	struct host *h = *state;
 
@@ -370,7 +408,8 @@ static void section_5_halted_suspend_is_ignored(void **state)
 	assert_int_equal(rd(h, CHANERR, 4), 0x800);
 }
 
-static void section_5_suspended_resume_goes_on(void **state)
+static void
+section_5_suspended_resume_goes_on(void **state)
 {
 	struct host *h = *state;
 
@@ -381,7 +420,8 @@ static void section_5_suspended_resume_goes_on(void **state)
 	assert_state(h, RING + 128, IDLE);
 }
 
-static void section_5_suspended_resume_with_nothing_to_do_is_idle(void **state)
+static void
+section_5_suspended_resume_with_nothing_to_do_is_idle(void **state)
 {
 	struct host *h = *state;
 
@@ -391,7 +431,8 @@ static void section_5_suspended_resume_with_nothing_to_do_is_idle(void **state)
 	assert_state(h, RING + 64, IDLE);
 }
 
-static void section_5_suspended_resume_sees_a_new_dmacount(void **state)
+static void
+section_5_suspended_resume_sees_a_new_dmacount(void **state)
 {
 	struct host *h = *state;
 
@@ -404,7 +445,8 @@ static void section_5_suspended_resume_sees_a_new_dmacount(void **state)
 	assert_state(h, RING + 128, IDLE);
 }
 
-static void section_5_resume_elsewhere_is_ignored(void **state)
+static void
+section_5_resume_elsewhere_is_ignored(void **state)
 {
 	struct host *h = *state;
 
@@ -422,7 +464,8 @@ static void section_5_resume_elsewhere_is_ignored(void **state)
 
 /* HALTED */
 
-static void section_5_active_error_halts_after_the_last_good(void **state)
+static void
+section_5_active_error_halts_after_the_last_good(void **state)
 {
 	struct host *h = *state;
 
@@ -431,7 +474,8 @@ static void section_5_active_error_halts_after_the_last_good(void **state)
 	assert_int_equal(get64(h, WORD), RING | HALTED);
 }
 
-static void section_5_halted_dmacount_runs_nothing(void **state)
+static void
+section_5_halted_dmacount_runs_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -442,7 +486,8 @@ static void section_5_halted_dmacount_runs_nothing(void **state)
 	assert_int_equal(rd(h, DMACOUNT, 2), 4);
 }
 
-static void section_5_reset_dmacount_runs_nothing(void **state)
+static void
+section_5_reset_dmacount_runs_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -454,7 +499,8 @@ static void section_5_reset_dmacount_runs_nothing(void **state)
 }
 
 /** Section 12.3: Linux recovers without a reset. */
-static void section_5_linux_restarts_a_halted_channel_without_reset(void **state)
+static void
+section_5_linux_restarts_a_halted_channel_without_reset(void **state)
 {
 	struct host *h = *state;
 
@@ -472,7 +518,8 @@ static void section_5_linux_restarts_a_halted_channel_without_reset(void **state
 	assert_int_equal(get64(h, WORD) & ~7ull, RING + 128);
 }
 
-static void section_4_2_abort_halts_between_descriptors(void **state)
+static void
+section_4_2_abort_halts_between_descriptors(void **state)
 {
 	struct host *h = *state;
 
@@ -488,7 +535,8 @@ static void section_4_2_abort_halts_between_descriptors(void **state)
 
 /* Bus mastering */
 
-static void section_15_1_bus_master_off_stops_dma(void **state)
+static void
+section_15_1_bus_master_off_stops_dma(void **state)
 {
 	struct host *h = *state;
 	unsigned grants;
@@ -504,7 +552,8 @@ static void section_15_1_bus_master_off_stops_dma(void **state)
 	assert_state(h, RING + 128, IDLE);
 }
 
-static void section_15_1_bus_master_off_stores_no_error_word(void **state)
+static void
+section_15_1_bus_master_off_stores_no_error_word(void **state)
 {
 	struct host *h = *state;
 
@@ -516,7 +565,8 @@ static void section_15_1_bus_master_off_stores_no_error_word(void **state)
 	assert_int_equal(get64(h, WORD), 0x5555);
 }
 
-static void section_2_2_d3_stops_dma(void **state)
+static void
+section_2_2_d3_stops_dma(void **state)
 {
 	struct host *h = *state;
 
@@ -530,7 +580,8 @@ static void section_2_2_d3_stops_dma(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_5_power_on_is_halted),

@@ -9,13 +9,15 @@
 /** Around each destination: as many bytes on either side must stay what they were. */
 #define MARGIN 64
 
-static void assert_margins(struct host *h, uint64_t dst, size_t len)
+static void
+assert_margins(struct host *h, uint64_t dst, size_t len)
 {
 	assert_all(h, dst - MARGIN, MARGIN, 0xA5);
 	assert_all(h, dst + len, MARGIN, 0xA5);
 }
 
-static void clear(struct host *h, uint64_t dst, size_t len)
+static void
+clear(struct host *h, uint64_t dst, size_t len)
 {
 	uint64_t at;
 	static const uint8_t value = 0xA5;
@@ -27,7 +29,8 @@ static void clear(struct host *h, uint64_t dst, size_t len)
 
 /* Copy */
 
-static void section_7_copy_of_every_alignment(void **state)
+static void
+section_7_copy_of_every_alignment(void **state)
 {
 	static const uint32_t sizes[] = {1, 2, 3, 7, 8, 9, 63, 64, 65, 255, 1000, 2048};
 	struct host *h = *state;
@@ -46,7 +49,8 @@ static void section_7_copy_of_every_alignment(void **state)
 	}
 }
 
-static void section_7_copy_leaves_the_source(void **state)
+static void
+section_7_copy_leaves_the_source(void **state)
 {
 	struct host *h = *state;
 
@@ -56,7 +60,8 @@ static void section_7_copy_leaves_the_source(void **state)
 	assert_same(h, SRC, SRC + 0x10000, 4096);
 }
 
-static void section_7_copy_of_large_sizes(void **state)
+static void
+section_7_copy_of_large_sizes(void **state)
 {
 	struct host *h = *state;
 	uint32_t size = 0x40000 - 2 * MARGIN;
@@ -68,7 +73,8 @@ static void section_7_copy_of_large_sizes(void **state)
 	assert_margins(h, DST + MARGIN, size);
 }
 
-static void section_7_copy_onto_itself_changes_nothing(void **state)
+static void
+section_7_copy_onto_itself_changes_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -79,7 +85,8 @@ static void section_7_copy_onto_itself_changes_nothing(void **state)
 }
 
 /** Undefined in the sources, yet it must end and stay within the destination. */
-static void section_7_copy_that_overlaps_ends(void **state)
+static void
+section_7_copy_that_overlaps_ends(void **state)
 {
 	struct host *h = *state;
 
@@ -91,7 +98,8 @@ static void section_7_copy_that_overlaps_ends(void **state)
 }
 
 /** Snoop, DCA, hint, fence and bundle bits have no functional effect (sections 6.1 and 7). */
-static void section_7_copy_with_bits_without_effect(void **state)
+static void
+section_7_copy_with_bits_without_effect(void **state)
 {
 	static const uint32_t bits[] = {0x001, 0x002, 0x004, 0x010, 0x100, 0x200, 0x400, 0x717};
 	struct host *h = *state;
@@ -108,8 +116,9 @@ static void section_7_copy_with_bits_without_effect(void **state)
 
 /* Copy with page break */
 
-static void put_broken_copy(struct host *h, uint32_t breaks, uint32_t size, uint64_t src,
-			    uint64_t next_src, uint64_t dst, uint64_t next_dst)
+static void
+put_broken_copy(struct host *h, uint32_t breaks, uint32_t size, uint64_t src, uint64_t next_src,
+		uint64_t dst, uint64_t next_dst)
 {
 	struct raw raw = {.size = size,
 			  .control = COMPL_UPDATE | breaks,
@@ -124,7 +133,8 @@ static void put_broken_copy(struct host *h, uint32_t breaks, uint32_t size, uint
 	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
 }
 
-static void section_7_page_break_of_two_whole_pages(void **state)
+static void
+section_7_page_break_of_two_whole_pages(void **state)
 {
 	struct host *h = *state;
 
@@ -139,7 +149,8 @@ static void section_7_page_break_of_two_whole_pages(void **state)
 	assert_margins(h, DST + 0x5000, 4096);
 }
 
-static void section_7_page_break_of_the_source_alone(void **state)
+static void
+section_7_page_break_of_the_source_alone(void **state)
 {
 	struct host *h = *state;
 
@@ -151,7 +162,8 @@ static void section_7_page_break_of_the_source_alone(void **state)
 	assert_margins(h, DST, 8192);
 }
 
-static void section_7_page_break_of_the_destination_alone(void **state)
+static void
+section_7_page_break_of_the_destination_alone(void **state)
 {
 	struct host *h = *state;
 
@@ -166,7 +178,8 @@ static void section_7_page_break_of_the_destination_alone(void **state)
 }
 
 /** Point 14: the split is at the end of the first address's page, for each side by itself. */
-static void section_7_page_break_of_unaligned_starts(void **state)
+static void
+section_7_page_break_of_unaligned_starts(void **state)
 {
 	struct host *h = *state;
 	/* 100 bytes are left in the source's page, 300 in the destination's. */
@@ -185,7 +198,8 @@ static void section_7_page_break_of_unaligned_starts(void **state)
 }
 
 /** What lies behind the break is as long as it is: it goes on beyond a page. */
-static void section_16_14_page_break_beyond_the_second_page(void **state)
+static void
+section_16_14_page_break_beyond_the_second_page(void **state)
 {
 	struct host *h = *state;
 
@@ -196,7 +210,8 @@ static void section_16_14_page_break_beyond_the_second_page(void **state)
 	assert_same(h, SRC + 0x3000, DST + 0x5000, 0x3000);
 }
 
-static void section_16_14_page_break_that_is_not_reached(void **state)
+static void
+section_16_14_page_break_that_is_not_reached(void **state)
 {
 	struct host *h = *state;
 
@@ -207,7 +222,8 @@ static void section_16_14_page_break_that_is_not_reached(void **state)
 	assert_same(h, SRC + 0x1000 - 500, DST + 0x1000 - 500, 500);
 }
 
-static void section_6_3_second_addresses_mean_nothing_without_the_bits(void **state)
+static void
+section_6_3_second_addresses_mean_nothing_without_the_bits(void **state)
 {
 	struct host *h = *state;
 
@@ -218,7 +234,8 @@ static void section_6_3_second_addresses_mean_nothing_without_the_bits(void **st
 
 /* Null */
 
-static void section_7_null_touches_nothing(void **state)
+static void
+section_7_null_touches_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -235,7 +252,8 @@ static void section_7_null_touches_nothing(void **state)
 	assert_same(h, SRC, DST, 256);
 }
 
-static void section_7_null_with_zero_addresses(void **state)
+static void
+section_7_null_with_zero_addresses(void **state)
 {
 	static const uint32_t sizes[] = {1, 8, 0x100000}; /* Linux, SPDK and FreeBSD; the largest */
 	struct host *h = *state;
@@ -255,7 +273,8 @@ static void section_7_null_with_zero_addresses(void **state)
 
 /* Fill */
 
-static void put_fill(struct host *h, uint64_t pattern, uint64_t dst, uint32_t size)
+static void
+put_fill(struct host *h, uint64_t pattern, uint64_t dst, uint32_t size)
 {
 	struct raw raw = {.size = size,
 			  .control = OP(0x01) | COMPL_UPDATE,
@@ -268,8 +287,8 @@ static void put_fill(struct host *h, uint64_t pattern, uint64_t dst, uint32_t si
 	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
 }
 
-static void assert_pattern(struct host *h, uint64_t pattern, uint64_t dst, uint32_t from,
-			   uint32_t to)
+static void
+assert_pattern(struct host *h, uint64_t pattern, uint64_t dst, uint32_t from, uint32_t to)
 {
 	uint8_t byte;
 	uint32_t i;
@@ -281,7 +300,8 @@ static void assert_pattern(struct host *h, uint64_t pattern, uint64_t dst, uint3
 }
 
 /** DPDK's own lengths, and some more. */
-static void section_7_fill_of_every_length(void **state)
+static void
+section_7_fill_of_every_length(void **state)
 {
 	static const uint32_t sizes[] = {8, 50, 64, 89, 100, 1024, 1,    2,
 					 7, 9,  63, 65, 71,  128,  4095, 10000};
@@ -298,7 +318,8 @@ static void section_7_fill_of_every_length(void **state)
 }
 
 /** Point 13: the pattern begins at the destination, wherever that is. */
-static void section_16_13_fill_is_anchored_at_the_destination(void **state)
+static void
+section_16_13_fill_is_anchored_at_the_destination(void **state)
 {
 	static const uint64_t pattern = 0x8877665544332211;
 	struct host *h = *state;
@@ -312,7 +333,8 @@ static void section_16_13_fill_is_anchored_at_the_destination(void **state)
 	}
 }
 
-static void section_7_fill_with_one_byte(void **state)
+static void
+section_7_fill_with_one_byte(void **state)
 {
 	struct host *h = *state;
 
@@ -326,7 +348,8 @@ static void section_7_fill_with_one_byte(void **state)
 }
 
 /** The pattern is data, not an address: none is asked for. */
-static void section_7_fill_reads_no_source(void **state)
+static void
+section_7_fill_reads_no_source(void **state)
 {
 	struct host *h = *state;
 
@@ -336,7 +359,8 @@ static void section_7_fill_reads_no_source(void **state)
 	assert_int_equal(h->grants, 3);
 }
 
-static void section_7_fill_of_pieces_keeps_the_phase(void **state)
+static void
+section_7_fill_of_pieces_keeps_the_phase(void **state)
 {
 	static const uint64_t pattern = 0x8877665544332211;
 	struct host *h = *state;
@@ -353,7 +377,8 @@ static void section_7_fill_of_pieces_keeps_the_phase(void **state)
 	assert_margins(h, DST + 5, 500);
 }
 
-static void section_7_fill_with_page_break(void **state)
+static void
+section_7_fill_with_page_break(void **state)
 {
 	static const uint64_t pattern = 0x8877665544332211;
 	struct host *h = *state;
@@ -377,7 +402,8 @@ static void section_7_fill_with_page_break(void **state)
 }
 
 /** Bits 5 and 6 are reserved in a fill: it is no null descriptor and reads no second source. */
-static void section_6_1_fill_ignores_reserved_bits(void **state)
+static void
+section_6_1_fill_ignores_reserved_bits(void **state)
 {
 	struct host *h = *state;
 	struct raw raw = {.size = 64,
@@ -393,7 +419,8 @@ static void section_6_1_fill_ignores_reserved_bits(void **state)
 
 /* Fence and order */
 
-static void section_7_fence_sees_what_was_before_it(void **state)
+static void
+section_7_fence_sees_what_was_before_it(void **state)
 {
 	struct host *h = *state;
 
@@ -408,14 +435,16 @@ static void section_7_fence_sees_what_was_before_it(void **state)
 /* The contract of flip_every and seed */
 
 /** Only the destination and the completion word are asked for to be written. */
-static void check_direction(struct host *h, uint64_t iova, bool write)
+static void
+check_direction(struct host *h, uint64_t iova, bool write)
 {
 	(void)h;
 	assert_int_equal(write, iova >= DST || iova == WORD);
 }
 
 /** Copies `count` times and says where a byte differs: its place, or -1. */
-static void copy_and_compare(uint32_t every, uint64_t seed, unsigned count, int *where)
+static void
+copy_and_compare(uint32_t every, uint64_t seed, unsigned count, int *where)
 {
 	struct udma_emu_config config = {
 		.device_id = 0x2021, .xfercap = 20, .flip_every = every, .seed = seed};
@@ -441,7 +470,8 @@ static void copy_and_compare(uint32_t every, uint64_t seed, unsigned count, int 
 	host_free(h);
 }
 
-static void flip_every_nth_descriptor_and_no_other(void **state)
+static void
+flip_every_nth_descriptor_and_no_other(void **state)
 {
 	int where[30];
 	unsigned i;
@@ -457,7 +487,8 @@ static void flip_every_nth_descriptor_and_no_other(void **state)
 	}
 }
 
-static void flip_place_follows_the_seed(void **state)
+static void
+flip_place_follows_the_seed(void **state)
 {
 	int first[16], again[16], other[16];
 
@@ -471,7 +502,8 @@ static void flip_place_follows_the_seed(void **state)
 }
 
 /** Null descriptors do not count, fills do, and a reset does not start the count again. */
-static void flip_counts_data_moving_descriptors_since_creation(void **state)
+static void
+flip_counts_data_moving_descriptors_since_creation(void **state)
 {
 	struct udma_emu_config config = {.device_id = 0x2021, .xfercap = 20, .flip_every = 3};
 	struct host *h = host_new(&config);
@@ -502,7 +534,8 @@ static void flip_counts_data_moving_descriptors_since_creation(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_7_copy_of_every_alignment),

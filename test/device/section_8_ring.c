@@ -7,7 +7,8 @@
 #include "host.h"
 
 /** A closed ring of `count` null descriptors at RING. */
-static void put_ring(struct host *h, unsigned count, uint32_t control)
+static void
+put_ring(struct host *h, unsigned count, uint32_t control)
 {
 	unsigned i;
 
@@ -16,7 +17,8 @@ static void put_ring(struct host *h, unsigned count, uint32_t control)
 	}
 }
 
-static void section_8_next_may_lead_anywhere(void **state)
+static void
+section_8_next_may_lead_anywhere(void **state)
 {
 	static const uint64_t slots[] = {RING + 0x300, RING, MEMORY + 0xC0000, RING + 0x40, SRC};
 	struct host *h = *state;
@@ -34,7 +36,8 @@ static void section_8_next_may_lead_anywhere(void **state)
 	}
 }
 
-static void section_8_closed_ring_goes_round(void **state)
+static void
+section_8_closed_ring_goes_round(void **state)
 {
 	struct host *h = *state;
 	unsigned round;
@@ -48,7 +51,8 @@ static void section_8_closed_ring_goes_round(void **state)
 	}
 }
 
-static void section_8_ring_of_one(void **state)
+static void
+section_8_ring_of_one(void **state)
 {
 	struct host *h = *state;
 
@@ -59,7 +63,8 @@ static void section_8_ring_of_one(void **state)
 	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
 }
 
-static void section_8_dmacount_wraps_at_16_bits(void **state)
+static void
+section_8_dmacount_wraps_at_16_bits(void **state)
 {
 	struct host *h = *state;
 	unsigned done = 0, count;
@@ -77,7 +82,8 @@ static void section_8_dmacount_wraps_at_16_bits(void **state)
 	}
 }
 
-static void section_8_dmacount_0_after_the_wrap_is_work(void **state)
+static void
+section_8_dmacount_0_after_the_wrap_is_work(void **state)
 {
 	struct host *h = *state;
 
@@ -93,7 +99,8 @@ static void section_8_dmacount_0_after_the_wrap_is_work(void **state)
 	assert_int_equal(rd(h, CHANSTS, 1) & 7, IDLE);
 }
 
-static void section_8_difference_is_modulo_65536(void **state)
+static void
+section_8_difference_is_modulo_65536(void **state)
 {
 	struct host *h = *state;
 
@@ -108,7 +115,8 @@ static void section_8_difference_is_modulo_65536(void **state)
 	assert_int_equal(run(h), 0xFFFF);
 }
 
-static void section_8_counts_start_again_at_chainaddr(void **state)
+static void
+section_8_counts_start_again_at_chainaddr(void **state)
 {
 	struct host *h = *state;
 
@@ -122,7 +130,8 @@ static void section_8_counts_start_again_at_chainaddr(void **state)
 }
 
 /** What is not covered by DMACOUNT belongs to software: it is read only after it was announced. */
-static void section_8_unannounced_slots_are_not_read(void **state)
+static void
+section_8_unannounced_slots_are_not_read(void **state)
 {
 	struct host *h = *state;
 
@@ -142,7 +151,8 @@ static void section_8_unannounced_slots_are_not_read(void **state)
 	assert_int_equal(get64(h, WORD) & ~7ull, RING + 128);
 }
 
-static void section_8_one_step_is_one_descriptor(void **state)
+static void
+section_8_one_step_is_one_descriptor(void **state)
 {
 	struct host *h = *state;
 	unsigned i;
@@ -158,7 +168,8 @@ static void section_8_one_step_is_one_descriptor(void **state)
 
 /** Without ANY_ERR_ABORT_EN a bad descriptor is skipped; the count goes on, the address does not.
  */
-static void section_8_skipped_descriptors_count(void **state)
+static void
+section_8_skipped_descriptors_count(void **state)
 {
 	struct host *h = *state;
 
@@ -179,7 +190,8 @@ static void section_8_skipped_descriptors_count(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_8_next_may_lead_anywhere),

@@ -8,7 +8,8 @@
 
 #define UNTOUCHED 0x5555555555555555ull
 
-static void section_9_word_is_address_and_state(void **state)
+static void
+section_9_word_is_address_and_state(void **state)
 {
 	struct host *h = *state;
 
@@ -24,7 +25,8 @@ static void section_9_word_is_address_and_state(void **state)
 	assert_int_equal(get64(h, WORD + 8), UNTOUCHED);
 }
 
-static void section_9_word_only_with_compl_update(void **state)
+static void
+section_9_word_only_with_compl_update(void **state)
 {
 	struct host *h = *state;
 
@@ -44,7 +46,8 @@ static void section_9_word_only_with_compl_update(void **state)
 	assert_int_equal(rd(h, CHANSTS, 8), (RING + 128) | IDLE);
 }
 
-static void section_9_nothing_is_stored_before_a_descriptor_is_done(void **state)
+static void
+section_9_nothing_is_stored_before_a_descriptor_is_done(void **state)
 {
 	struct host *h = *state;
 
@@ -55,7 +58,8 @@ static void section_9_nothing_is_stored_before_a_descriptor_is_done(void **state
 	assert_int_equal(get64(h, WORD), UNTOUCHED);
 }
 
-static void section_9_word_follows_chancmp(void **state)
+static void
+section_9_word_follows_chancmp(void **state)
 {
 	struct host *h = *state;
 
@@ -71,7 +75,8 @@ static void section_9_word_follows_chancmp(void **state)
 	assert_int_equal(get64(h, WORD + 0x100) & ~7ull, RING + 64);
 }
 
-static void section_9_error_word_is_last_good_and_halted(void **state)
+static void
+section_9_error_word_is_last_good_and_halted(void **state)
 {
 	struct host *h = *state;
 
@@ -81,7 +86,8 @@ static void section_9_error_word_is_last_good_and_halted(void **state)
 	assert_int_equal(get64(h, WORD), RING | 3);
 }
 
-static void section_9_error_word_is_3_if_none_was_good(void **state)
+static void
+section_9_error_word_is_3_if_none_was_good(void **state)
 {
 	struct host *h = *state;
 
@@ -92,7 +98,8 @@ static void section_9_error_word_is_3_if_none_was_good(void **state)
 }
 
 /** Of descriptors before CHAINADDR was written the word does not speak. */
-static void section_9_error_word_forgets_the_chain_before(void **state)
+static void
+section_9_error_word_forgets_the_chain_before(void **state)
 {
 	struct host *h = *state;
 
@@ -107,7 +114,8 @@ static void section_9_error_word_forgets_the_chain_before(void **state)
 }
 
 /** Point 12, and FreeBSD (section 15.5): no error word that was not asked for. */
-static void section_9_no_error_word_without_err_completion_en(void **state)
+static void
+section_9_no_error_word_without_err_completion_en(void **state)
 {
 	struct host *h = *state;
 
@@ -121,7 +129,8 @@ static void section_9_no_error_word_without_err_completion_en(void **state)
 	assert_int_equal(get64(h, WORD), UNTOUCHED);
 }
 
-static void section_9_nothing_is_stored_once_halted(void **state)
+static void
+section_9_nothing_is_stored_once_halted(void **state)
 {
 	struct host *h = *state;
 	unsigned grants;
@@ -141,7 +150,8 @@ static void section_9_nothing_is_stored_once_halted(void **state)
 }
 
 /** A word of a suspended channel is not pushed to memory. */
-static void section_9_suspend_stores_nothing(void **state)
+static void
+section_9_suspend_stores_nothing(void **state)
 {
 	struct host *h = *state;
 
@@ -156,7 +166,8 @@ static void section_9_suspend_stores_nothing(void **state)
 
 static unsigned g_word_grants;
 
-static void look_at_the_order(struct host *h, uint64_t iova, bool write)
+static void
+look_at_the_order(struct host *h, uint64_t iova, bool write)
 {
 	if (iova != WORD) {
 		return;
@@ -167,7 +178,8 @@ static void look_at_the_order(struct host *h, uint64_t iova, bool write)
 	assert_int_equal(rd(h, CHANSTS, 8), 0 | ACTIVE);
 }
 
-static void section_9_order_is_data_word_status(void **state)
+static void
+section_9_order_is_data_word_status(void **state)
 {
 	struct host *h = *state;
 
@@ -181,7 +193,8 @@ static void section_9_order_is_data_word_status(void **state)
 	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
 }
 
-static void look_at_the_error_order(struct host *h, uint64_t iova, bool write)
+static void
+look_at_the_error_order(struct host *h, uint64_t iova, bool write)
 {
 	(void)write;
 	if (iova == WORD) {
@@ -190,7 +203,8 @@ static void look_at_the_error_order(struct host *h, uint64_t iova, bool write)
 	}
 }
 
-static void section_9_order_of_an_error_is_word_status(void **state)
+static void
+section_9_order_of_an_error_is_word_status(void **state)
 {
 	struct host *h = *state;
 
@@ -205,7 +219,8 @@ static void section_9_order_of_an_error_is_word_status(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(section_9_word_is_address_and_state),
