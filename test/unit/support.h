@@ -51,7 +51,7 @@ static char g_tree[64];
 /** Makes an empty directory, named in g_tree. */
 static inline void make_tree(void)
 {
-	snprintf(g_tree, sizeof(g_tree), "%s", "/tmp/udma-test-XXXXXX");
+	snprintf(g_tree, sizeof(g_tree), "%s", P_tmpdir "/udma-test-XXXXXX");
 	assert_non_null(mkdtemp(g_tree));
 }
 

@@ -264,6 +264,41 @@ static void functions_are_claimed_one_by_one(void **state)
 	stop_peer(&peer, 0);
 }
 
+static int map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t *phys,
+	       uint64_t *size)
+{
+	(void)dev, (void)bar, (void)addr, (void)phys, (void)size;
+	return -ENODEV;
+}
+
+static int unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
+{
+	(void)dev, (void)bar, (void)addr;
+	return -ENODEV;
+}
+
+static int access_cfg(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
+{
+	(void)dev, (void)value, (void)len, (void)offset;
+	return -ENODEV;
+}
+
+static void detaching_and_unhooking_release(void **state)
+{
+	(void)state;
+	g_dev.map_bar = map;
+	g_dev.unmap_bar = unmap;
+	g_dev.cfg_read = access_cfg;
+	g_dev.cfg_write = access_cfg;
+	assert_int_equal(spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &g_dev), 0);
+	assert_int_equal(spdk_pci_device_claim(&g_dev), 0);
+	spdk_pci_device_detach(&g_dev);
+	assert_int_equal(udma_pci_claim_holder(&g_dev.addr), 0);
+	assert_int_equal(spdk_pci_device_claim(&g_dev), 0);
+	spdk_pci_unhook_device(&g_dev);
+	assert_int_equal(udma_pci_claim_holder(&g_dev.addr), 0);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -279,6 +314,7 @@ int main(void)
 		CASE(emulated_functions_need_no_file),
 		CASE(unclaiming_closes_nothing_of_the_programs),
 		CASE(functions_are_claimed_one_by_one),
+		CASE(detaching_and_unhooking_release),
 	};
 
 	return cmocka_run_group_tests_name("claim", tests, NULL, NULL);

@@ -251,6 +251,9 @@ static void hooks_are_checked(void **state)
 	assert_int_equal(spdk_pci_hook_device(g_driver, &dev), -EEXIST);
 	assert_logged_once("7e57:03:00.0");
 	assert_int_equal(spdk_pci_hook_device(g_driver, &g_dev[3]), -EEXIST);
+	g_dev[4].addr = (struct spdk_pci_addr){0x7e57, 2, 1, 0}; /* the same one elsewhere */
+	assert_int_equal(spdk_pci_hook_device(g_driver, &g_dev[4]), -EEXIST);
+	g_dev[4].addr = (struct spdk_pci_addr){0x7e57, 4, 0, 0};
 	assert_string_equal(enumerate(0), "0 1 2 3 4 ");
 }
 
@@ -352,12 +355,18 @@ static void detach_and_unhook(struct spdk_pci_device *dev)
 
 static void a_callback_may_unhook_its_device(void **state)
 {
+	struct spdk_pci_device gone;
+
 	(void)state;
+	memset(&gone, 0xa5, sizeof(gone));
 	g_inside = detach_and_unhook;
 	g_answer[2] = 1;
 	g_answer[3] = -EIO;
 	assert_string_equal(enumerate(-1), "0 1 2 3 4 ");
 	assert_string_equal(enumerate(0), "");
+	for (int i = 0; i < DEVICES; i++) {
+		assert_memory_equal(&g_dev[i], &gone, sizeof(gone)); /* not touched after */
+	}
 }
 
 static void hook_another(struct spdk_pci_device *dev)
