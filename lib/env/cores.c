@@ -31,7 +31,8 @@ static __thread struct {
 } t_core;
 
 /* Reads a kernel list ("0-3,8") into a set. */
-static int read_cpu_list(struct spdk_cpuset *set, char *text, size_t size, const char *file)
+static int
+read_cpu_list(struct spdk_cpuset *set, char *text, size_t size, const char *file)
 {
 	char list[4096 + 3];
 	int rc = udma_sysfs_read(text, size, "devices/system/%s", file);
@@ -46,7 +47,8 @@ static int read_cpu_list(struct spdk_cpuset *set, char *text, size_t size, const
 }
 
 /* \return the first set bit from `from` on; SPDK_CPUSET_SIZE if there is none. */
-static uint32_t next_in(const struct spdk_cpuset *set, uint32_t from)
+static uint32_t
+next_in(const struct spdk_cpuset *set, uint32_t from)
 {
 	while (from < SPDK_CPUSET_SIZE && !spdk_cpuset_get_cpu(set, from)) {
 		from++;
@@ -55,7 +57,8 @@ static uint32_t next_in(const struct spdk_cpuset *set, uint32_t from)
 }
 
 /* Core masks and lists name CPUs: each core stands for the CPU of its number. */
-static int parse_core_mask(struct spdk_cpuset *set, const char *mask)
+static int
+parse_core_mask(struct spdk_cpuset *set, const char *mask)
 {
 	char *list;
 	int rc;
@@ -73,7 +76,8 @@ static int parse_core_mask(struct spdk_cpuset *set, const char *mask)
 	return rc;
 }
 
-static const char *parse_number(const char *text, uint32_t *number)
+static const char *
+parse_number(const char *text, uint32_t *number)
 {
 	unsigned long value;
 	char *end;
@@ -87,7 +91,8 @@ static const char *parse_number(const char *text, uint32_t *number)
 }
 
 /* Reads "a" or "a-b". \return what follows; NULL if it is neither. */
-static const char *parse_range(const char *text, uint32_t *first, uint32_t *last)
+static const char *
+parse_range(const char *text, uint32_t *first, uint32_t *last)
 {
 	text = parse_number(text, first);
 	*last = *first;
@@ -98,7 +103,8 @@ static const char *parse_range(const char *text, uint32_t *first, uint32_t *last
 }
 
 /* Reads one "core[@cpu]" or "a-b[@c-d]", pairwise, or "a-b@c", all on one CPU. */
-static const char *parse_map_entry(struct spdk_cpuset *set, const char *text)
+static const char *
+parse_map_entry(struct spdk_cpuset *set, const char *text)
 {
 	uint32_t first = 0, last = 0, cpu, last_cpu, step = 1;
 
@@ -125,7 +131,8 @@ static const char *parse_map_entry(struct spdk_cpuset *set, const char *text)
 	return text;
 }
 
-static int parse_lcore_map(struct spdk_cpuset *set, const char *map)
+static int
+parse_lcore_map(struct spdk_cpuset *set, const char *map)
 {
 	const char *text = map;
 
@@ -144,7 +151,8 @@ static int parse_lcore_map(struct spdk_cpuset *set, const char *map)
 	}
 }
 
-static int parse_cores(struct spdk_cpuset *set, const struct spdk_env_opts *opts)
+static int
+parse_cores(struct spdk_cpuset *set, const struct spdk_env_opts *opts)
 {
 	const char *mask = opts->core_mask;
 	int rc;
@@ -166,7 +174,8 @@ static int parse_cores(struct spdk_cpuset *set, const struct spdk_env_opts *opts
 	return rc;
 }
 
-static int choose_main(const struct spdk_cpuset *set, int wanted, uint32_t *main_core)
+static int
+choose_main(const struct spdk_cpuset *set, int wanted, uint32_t *main_core)
 {
 	if (wanted == -1) {
 		*main_core = next_in(set, 0);
@@ -184,7 +193,8 @@ static int choose_main(const struct spdk_cpuset *set, int wanted, uint32_t *main
 }
 
 /* The main core's CPU is not looked at: the caller runs where it runs already. */
-static int check_cpus(const struct spdk_cpuset *set, uint32_t main_core)
+static int
+check_cpus(const struct spdk_cpuset *set, uint32_t main_core)
 {
 	struct spdk_cpuset online = {0};
 	char text[4096];
@@ -204,7 +214,8 @@ static int check_cpus(const struct spdk_cpuset *set, uint32_t main_core)
 }
 
 /* A CPU's directory has a link "nodeN". */
-static int16_t find_node(uint32_t cpu)
+static int16_t
+find_node(uint32_t cpu)
 {
 	char path[PATH_MAX];
 	int16_t node = SPDK_ENV_NUMA_ID_ANY;
@@ -228,7 +239,8 @@ static int16_t find_node(uint32_t cpu)
 	return node;
 }
 
-static void learn_nodes(void)
+static void
+learn_nodes(void)
 {
 	char text[4096];
 
@@ -243,7 +255,8 @@ static void learn_nodes(void)
 	}
 }
 
-int udma_cores_init(const struct spdk_env_opts *opts)
+int
+udma_cores_init(const struct spdk_env_opts *opts)
 {
 	struct spdk_cpuset set = {0};
 	uint32_t main_core;
@@ -269,7 +282,8 @@ int udma_cores_init(const struct spdk_env_opts *opts)
 	return 0;
 }
 
-void udma_cores_fini(void)
+void
+udma_cores_fini(void)
 {
 	spdk_env_thread_wait_all();
 	g_started = false;
@@ -277,7 +291,8 @@ void udma_cores_fini(void)
 	spdk_cpuset_zero(&g_cores.nodes);
 }
 
-bool udma_cores_lookup(uint32_t core, uint32_t *cpu)
+bool
+udma_cores_lookup(uint32_t core, uint32_t *cpu)
 {
 	if (core >= SPDK_CPUSET_SIZE || !spdk_cpuset_get_cpu(&g_cores.set, core)) {
 		return false;
@@ -286,46 +301,54 @@ bool udma_cores_lookup(uint32_t core, uint32_t *cpu)
 	return true;
 }
 
-void udma_cores_enter(uint32_t core)
+void
+udma_cores_enter(uint32_t core)
 {
 	t_core.core = core;
 	t_core.start = g_start;
 }
 
-const char *udma_cores_program(void)
+const char *
+udma_cores_program(void)
 {
 	return g_cores.program;
 }
 
-uint32_t spdk_env_get_core_count(void)
+uint32_t
+spdk_env_get_core_count(void)
 {
 	return spdk_cpuset_count(&g_cores.set);
 }
 
-uint32_t spdk_env_get_current_core(void)
+uint32_t
+spdk_env_get_current_core(void)
 {
 	return g_started && t_core.start == g_start ? t_core.core : SPDK_ENV_LCORE_ID_ANY;
 }
 
-uint32_t spdk_env_get_main_core(void)
+uint32_t
+spdk_env_get_main_core(void)
 {
 	return g_started ? g_cores.main_core : SPDK_ENV_LCORE_ID_ANY;
 }
 
 /* \return the first core from `from` on; UINT32_MAX if there is none. */
-static uint32_t core_from(uint32_t from)
+static uint32_t
+core_from(uint32_t from)
 {
 	uint32_t core = next_in(&g_cores.set, from);
 
 	return core < SPDK_CPUSET_SIZE ? core : UINT32_MAX;
 }
 
-uint32_t spdk_env_get_first_core(void)
+uint32_t
+spdk_env_get_first_core(void)
 {
 	return core_from(0);
 }
 
-uint32_t spdk_env_get_last_core(void)
+uint32_t
+spdk_env_get_last_core(void)
 {
 	uint32_t last = UINT32_MAX, core;
 
@@ -335,12 +358,14 @@ uint32_t spdk_env_get_last_core(void)
 	return last;
 }
 
-uint32_t spdk_env_get_next_core(uint32_t prev_core)
+uint32_t
+spdk_env_get_next_core(uint32_t prev_core)
 {
 	return prev_core < SPDK_CPUSET_SIZE ? core_from(prev_core + 1) : UINT32_MAX;
 }
 
-int32_t spdk_env_get_numa_id(uint32_t core)
+int32_t
+spdk_env_get_numa_id(uint32_t core)
 {
 	uint32_t cpu;
 
@@ -348,19 +373,22 @@ int32_t spdk_env_get_numa_id(uint32_t core)
 }
 
 /* \return the first node from `from` on; INT32_MAX if there is none. */
-static int32_t node_from(uint32_t from)
+static int32_t
+node_from(uint32_t from)
 {
 	uint32_t node = next_in(&g_cores.nodes, from);
 
 	return node < SPDK_CPUSET_SIZE ? (int32_t)node : NO_NODE;
 }
 
-int32_t spdk_env_get_first_numa_id(void)
+int32_t
+spdk_env_get_first_numa_id(void)
 {
 	return node_from(0);
 }
 
-int32_t spdk_env_get_last_numa_id(void)
+int32_t
+spdk_env_get_last_numa_id(void)
 {
 	int32_t last = NO_NODE, node;
 
@@ -370,7 +398,8 @@ int32_t spdk_env_get_last_numa_id(void)
 	return last;
 }
 
-int32_t spdk_env_get_next_numa_id(int32_t prev_numa_id)
+int32_t
+spdk_env_get_next_numa_id(int32_t prev_numa_id)
 {
 	if (prev_numa_id < 0 || prev_numa_id >= SPDK_CPUSET_SIZE) {
 		return NO_NODE;
@@ -378,12 +407,14 @@ int32_t spdk_env_get_next_numa_id(int32_t prev_numa_id)
 	return node_from((uint32_t)prev_numa_id + 1);
 }
 
-void spdk_env_get_cpuset(struct spdk_cpuset *cpuset)
+void
+spdk_env_get_cpuset(struct spdk_cpuset *cpuset)
 {
 	spdk_cpuset_copy(cpuset, &g_cores.set);
 }
 
-bool spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core)
+bool
+spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core)
 {
 	char text[4096], file[64];
 	uint32_t cpu;

@@ -6,60 +6,70 @@
 #define CPUSET_BYTES  (SPDK_CPUSET_SIZE / 8)
 #define CPUSET_DIGITS (SPDK_CPUSET_SIZE / 4)
 
-struct spdk_cpuset *spdk_cpuset_alloc(void)
+struct spdk_cpuset *
+spdk_cpuset_alloc(void)
 {
 	return calloc(1, sizeof(struct spdk_cpuset));
 }
 
-void spdk_cpuset_free(struct spdk_cpuset *set)
+void
+spdk_cpuset_free(struct spdk_cpuset *set)
 {
 	free(set);
 }
 
-bool spdk_cpuset_equal(const struct spdk_cpuset *set1, const struct spdk_cpuset *set2)
+bool
+spdk_cpuset_equal(const struct spdk_cpuset *set1, const struct spdk_cpuset *set2)
 {
 	return memcmp(set1->cpus, set2->cpus, CPUSET_BYTES) == 0;
 }
 
-void spdk_cpuset_copy(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
+void
+spdk_cpuset_copy(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
 {
 	memmove(dst->cpus, src->cpus, CPUSET_BYTES);
 }
 
-void spdk_cpuset_negate(struct spdk_cpuset *set)
+void
+spdk_cpuset_negate(struct spdk_cpuset *set)
 {
 	for (size_t i = 0; i < CPUSET_BYTES; i++) {
 		set->cpus[i] = (uint8_t)~set->cpus[i];
 	}
 }
 
-void spdk_cpuset_and(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
+void
+spdk_cpuset_and(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
 {
 	for (size_t i = 0; i < CPUSET_BYTES; i++) {
 		dst->cpus[i] &= src->cpus[i];
 	}
 }
 
-void spdk_cpuset_or(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
+void
+spdk_cpuset_or(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
 {
 	for (size_t i = 0; i < CPUSET_BYTES; i++) {
 		dst->cpus[i] |= src->cpus[i];
 	}
 }
 
-void spdk_cpuset_xor(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
+void
+spdk_cpuset_xor(struct spdk_cpuset *dst, const struct spdk_cpuset *src)
 {
 	for (size_t i = 0; i < CPUSET_BYTES; i++) {
 		dst->cpus[i] ^= src->cpus[i];
 	}
 }
 
-void spdk_cpuset_zero(struct spdk_cpuset *set)
+void
+spdk_cpuset_zero(struct spdk_cpuset *set)
 {
 	memset(set->cpus, 0, CPUSET_BYTES);
 }
 
-void spdk_cpuset_set_cpu(struct spdk_cpuset *set, uint32_t cpu, bool state)
+void
+spdk_cpuset_set_cpu(struct spdk_cpuset *set, uint32_t cpu, bool state)
 {
 	uint8_t bit = (uint8_t)(1u << cpu % 8);
 
@@ -71,13 +81,15 @@ void spdk_cpuset_set_cpu(struct spdk_cpuset *set, uint32_t cpu, bool state)
 	}
 }
 
-bool spdk_cpuset_get_cpu(const struct spdk_cpuset *set, uint32_t cpu)
+bool
+spdk_cpuset_get_cpu(const struct spdk_cpuset *set, uint32_t cpu)
 {
 	assert(cpu < SPDK_CPUSET_SIZE);
 	return set->cpus[cpu / 8] >> cpu % 8 & 1;
 }
 
-uint32_t spdk_cpuset_count(const struct spdk_cpuset *set)
+uint32_t
+spdk_cpuset_count(const struct spdk_cpuset *set)
 {
 	uint32_t count = 0;
 
@@ -87,7 +99,8 @@ uint32_t spdk_cpuset_count(const struct spdk_cpuset *set)
 	return count;
 }
 
-const char *spdk_cpuset_fmt(struct spdk_cpuset *set)
+const char *
+spdk_cpuset_fmt(struct spdk_cpuset *set)
 {
 	char *out = set->str;
 
@@ -103,7 +116,8 @@ const char *spdk_cpuset_fmt(struct spdk_cpuset *set)
 }
 
 /* Reads the hexadecimal digits of [text, end), the lowest last. */
-static int parse_mask(struct spdk_cpuset *set, const char *text, const char *end)
+static int
+parse_mask(struct spdk_cpuset *set, const char *text, const char *end)
 {
 	if (end - text > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
 		text += 2;
@@ -128,7 +142,8 @@ static int parse_mask(struct spdk_cpuset *set, const char *text, const char *end
 	return 0;
 }
 
-static const char *skip_blanks(const char *text)
+static const char *
+skip_blanks(const char *text)
 {
 	while (*text == ' ' || *text == '\t') {
 		text++;
@@ -137,7 +152,8 @@ static const char *skip_blanks(const char *text)
 }
 
 /* Reads one decimal core number. \return what follows it; NULL if there is none in range. */
-static const char *parse_cpu(const char *text, uint32_t *cpu)
+static const char *
+parse_cpu(const char *text, uint32_t *cpu)
 {
 	text = skip_blanks(text);
 	if (!isdigit((unsigned char)*text)) {
@@ -153,7 +169,8 @@ static const char *parse_cpu(const char *text, uint32_t *cpu)
 }
 
 /* Reads "a,b-c]" up to `end`. */
-static int parse_list(struct spdk_cpuset *set, const char *text, const char *end)
+static int
+parse_list(struct spdk_cpuset *set, const char *text, const char *end)
 {
 	for (;;) {
 		uint32_t first, last;
@@ -181,7 +198,8 @@ static int parse_list(struct spdk_cpuset *set, const char *text, const char *end
 	}
 }
 
-int spdk_cpuset_parse(struct spdk_cpuset *set, const char *mask)
+int
+spdk_cpuset_parse(struct spdk_cpuset *set, const char *mask)
 {
 	struct spdk_cpuset parsed = {0};
 	const char *text, *end;

@@ -19,38 +19,45 @@ static enum spdk_log_level g_print_level = SPDK_LOG_NOTICE;
 static pthread_mutex_t g_flags_lock = PTHREAD_MUTEX_INITIALIZER;
 static TAILQ_HEAD(, spdk_log_flag) g_flags = TAILQ_HEAD_INITIALIZER(g_flags);
 
-void spdk_log_open(logfunc *log)
+void
+spdk_log_open(logfunc *log)
 {
 	g_log = log;
 }
 
-void spdk_log_close(void)
+void
+spdk_log_close(void)
 {
 	g_log = NULL;
 }
 
-void spdk_log_set_level(enum spdk_log_level level)
+void
+spdk_log_set_level(enum spdk_log_level level)
 {
 	__atomic_store_n(&g_log_level, level, __ATOMIC_RELAXED);
 }
 
-enum spdk_log_level spdk_log_get_level(void)
+enum spdk_log_level
+spdk_log_get_level(void)
 {
 	return __atomic_load_n(&g_log_level, __ATOMIC_RELAXED);
 }
 
-void spdk_log_set_print_level(enum spdk_log_level level)
+void
+spdk_log_set_print_level(enum spdk_log_level level)
 {
 	__atomic_store_n(&g_print_level, level, __ATOMIC_RELAXED);
 }
 
-enum spdk_log_level spdk_log_get_print_level(void)
+enum spdk_log_level
+spdk_log_get_print_level(void)
 {
 	return __atomic_load_n(&g_print_level, __ATOMIC_RELAXED);
 }
 
-void spdk_log(enum spdk_log_level level, const char *file, const int line, const char *func,
-	      const char *format, ...)
+void
+spdk_log(enum spdk_log_level level, const char *file, const int line, const char *func,
+	 const char *format, ...)
 {
 	va_list ap;
 
@@ -60,8 +67,9 @@ void spdk_log(enum spdk_log_level level, const char *file, const int line, const
 }
 
 /* Writes "file:line:func: *LEVEL*: " as far as it fits. \return its whole length. */
-static size_t format_origin(char *buf, size_t size, enum spdk_log_level level, const char *file,
-			    int line, const char *func)
+static size_t
+format_origin(char *buf, size_t size, enum spdk_log_level level, const char *file, int line,
+	      const char *func)
 {
 	const char *slash;
 
@@ -75,7 +83,8 @@ static size_t format_origin(char *buf, size_t size, enum spdk_log_level level, c
 }
 
 /* The lines of several threads must not mix: a line is one write, unless the kernel cuts it. */
-static void write_all(const char *text, size_t len)
+static void
+write_all(const char *text, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(STDERR_FILENO, text, len);
@@ -91,8 +100,9 @@ static void write_all(const char *text, size_t len)
 	}
 }
 
-static void print(enum spdk_log_level level, const char *file, int line, const char *func,
-		  const char *format, va_list ap)
+static void
+print(enum spdk_log_level level, const char *file, int line, const char *func, const char *format,
+      va_list ap)
 {
 	char fixed[LINE_SIZE], *text = fixed;
 	size_t origin, len;
@@ -124,8 +134,9 @@ static void print(enum spdk_log_level level, const char *file, int line, const c
 	}
 }
 
-void spdk_vlog(enum spdk_log_level level, const char *file, const int line, const char *func,
-	       const char *format, va_list ap)
+void
+spdk_vlog(enum spdk_log_level level, const char *file, const int line, const char *func,
+	  const char *format, va_list ap)
 {
 	int saved = errno;
 
@@ -142,7 +153,8 @@ void spdk_vlog(enum spdk_log_level level, const char *file, const int line, cons
 	errno = saved;
 }
 
-void spdk_log_register_flag(const char *name, struct spdk_log_flag *flag)
+void
+spdk_log_register_flag(const char *name, struct spdk_log_flag *flag)
 {
 	struct spdk_log_flag *known;
 
@@ -163,7 +175,8 @@ void spdk_log_register_flag(const char *name, struct spdk_log_flag *flag)
 	pthread_mutex_unlock(&g_flags_lock);
 }
 
-struct spdk_log_flag *spdk_log_get_first_flag(void)
+struct spdk_log_flag *
+spdk_log_get_first_flag(void)
 {
 	struct spdk_log_flag *flag;
 
@@ -173,7 +186,8 @@ struct spdk_log_flag *spdk_log_get_first_flag(void)
 	return flag;
 }
 
-struct spdk_log_flag *spdk_log_get_next_flag(struct spdk_log_flag *flag)
+struct spdk_log_flag *
+spdk_log_get_next_flag(struct spdk_log_flag *flag)
 {
 	struct spdk_log_flag *next;
 
@@ -184,7 +198,8 @@ struct spdk_log_flag *spdk_log_get_next_flag(struct spdk_log_flag *flag)
 }
 
 /* Two libraries may have a component of the same name: a switch turns all of them. */
-static int switch_flags(const char *name, bool enabled)
+static int
+switch_flags(const char *name, bool enabled)
 {
 	bool all = name != NULL && strcasecmp(name, "all") == 0;
 	struct spdk_log_flag *flag;
@@ -204,17 +219,20 @@ static int switch_flags(const char *name, bool enabled)
 	return rc;
 }
 
-int spdk_log_set_flag(const char *flag)
+int
+spdk_log_set_flag(const char *flag)
 {
 	return switch_flags(flag, true);
 }
 
-int spdk_log_clear_flag(const char *flag)
+int
+spdk_log_clear_flag(const char *flag)
 {
 	return switch_flags(flag, false);
 }
 
-bool spdk_log_get_flag(const char *name)
+bool
+spdk_log_get_flag(const char *name)
 {
 	struct spdk_log_flag *flag;
 	bool enabled = false;

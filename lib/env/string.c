@@ -2,14 +2,16 @@
 
 #include "spdk/string.h"
 
-long int spdk_strtol(const char *nptr, int base)
+long int
+spdk_strtol(const char *nptr, int base)
 {
 	long long value = spdk_strtoll(nptr, base);
 
 	return value > LONG_MAX ? -ERANGE : (long)value;
 }
 
-long long int spdk_strtoll(const char *nptr, int base)
+long long int
+spdk_strtoll(const char *nptr, int base)
 {
 	long long value;
 	char *end;
@@ -26,7 +28,8 @@ long long int spdk_strtoll(const char *nptr, int base)
 	return errno == ERANGE || value < 0 ? -ERANGE : value;
 }
 
-const char *spdk_strerror(int errnum)
+const char *
+spdk_strerror(int errnum)
 {
 	static __thread char text[128];
 
@@ -34,7 +37,8 @@ const char *spdk_strerror(int errnum)
 	return text;
 }
 
-void spdk_strerror_r(int errnum, char *buf, size_t buflen)
+void
+spdk_strerror_r(int errnum, char *buf, size_t buflen)
 {
 	const char *text = strerror_r(errnum, buf, buflen);
 
@@ -44,7 +48,8 @@ void spdk_strerror_r(int errnum, char *buf, size_t buflen)
 	}
 }
 
-char *spdk_sprintf_alloc(const char *format, ...)
+char *
+spdk_sprintf_alloc(const char *format, ...)
 {
 	va_list args;
 	char *text;
@@ -55,14 +60,16 @@ char *spdk_sprintf_alloc(const char *format, ...)
 	return text;
 }
 
-char *spdk_vsprintf_alloc(const char *format, va_list args)
+char *
+spdk_vsprintf_alloc(const char *format, va_list args)
 {
 	char *text;
 
 	return vasprintf(&text, format, args) < 0 ? NULL : text;
 }
 
-void spdk_strcpy_pad(void *dst, const char *src, size_t size, int pad)
+void
+spdk_strcpy_pad(void *dst, const char *src, size_t size, int pad)
 {
 	size_t len = strnlen(src, size);
 
@@ -70,7 +77,8 @@ void spdk_strcpy_pad(void *dst, const char *src, size_t size, int pad)
 	memset((char *)dst + len, pad, size - len);
 }
 
-size_t spdk_strlen_pad(const void *str, size_t size, int pad)
+size_t
+spdk_strlen_pad(const void *str, size_t size, int pad)
 {
 	const uint8_t *bytes = str;
 
@@ -80,7 +88,8 @@ size_t spdk_strlen_pad(const void *str, size_t size, int pad)
 	return size;
 }
 
-char *spdk_strlwr(char *s)
+char *
+spdk_strlwr(char *s)
 {
 	if (s != NULL) {
 		for (char *p = s; *p != '\0'; p++) {
@@ -90,7 +99,8 @@ char *spdk_strlwr(char *s)
 	return s;
 }
 
-char *spdk_str_trim(char *s)
+char *
+spdk_str_trim(char *s)
 {
 	char *start = s;
 	size_t len;
@@ -110,7 +120,8 @@ char *spdk_str_trim(char *s)
 	return s;
 }
 
-size_t spdk_str_chomp(char *s)
+size_t
+spdk_str_chomp(char *s)
 {
 	size_t before = strlen(s);
 	size_t len = before;

@@ -5,7 +5,8 @@
 
 const char *udma_sysfs_root = "/sys";
 
-static int format_path(char *path, size_t size, const char *format, va_list args)
+static int
+format_path(char *path, size_t size, const char *format, va_list args)
 {
 	int root = snprintf(path, size, "%s/", udma_sysfs_root);
 	int rest;
@@ -17,7 +18,8 @@ static int format_path(char *path, size_t size, const char *format, va_list args
 	return rest < 0 || (size_t)rest >= size - (size_t)root ? -ENAMETOOLONG : 0;
 }
 
-int udma_sysfs_path(char *path, size_t size, const char *format, ...)
+int
+udma_sysfs_path(char *path, size_t size, const char *format, ...)
 {
 	va_list args;
 	int rc;
@@ -29,7 +31,8 @@ int udma_sysfs_path(char *path, size_t size, const char *format, ...)
 }
 
 /* Reads up to `size` bytes. \return how many; a negative errno. */
-static ssize_t read_bytes(char *buf, size_t size, const char *path)
+static ssize_t
+read_bytes(char *buf, size_t size, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t len = 0;
@@ -49,7 +52,8 @@ static ssize_t read_bytes(char *buf, size_t size, const char *path)
 	return n;
 }
 
-static int read_text(char *text, size_t size, const char *path)
+static int
+read_text(char *text, size_t size, const char *path)
 {
 	ssize_t n = read_bytes(text, size, path);
 	size_t len = (size_t)n;
@@ -70,7 +74,8 @@ static int read_text(char *text, size_t size, const char *path)
 	return 0;
 }
 
-int udma_sysfs_read(char *text, size_t size, const char *format, ...)
+int
+udma_sysfs_read(char *text, size_t size, const char *format, ...)
 {
 	char path[PATH_MAX];
 	va_list args;
@@ -82,7 +87,8 @@ int udma_sysfs_read(char *text, size_t size, const char *format, ...)
 	return rc != 0 ? rc : read_text(text, size, path);
 }
 
-int udma_sysfs_read_number(long *value, long min, long max, const char *format, ...)
+int
+udma_sysfs_read_number(long *value, long min, long max, const char *format, ...)
 {
 	char path[PATH_MAX], text[32], *end;
 	va_list args;
@@ -110,7 +116,8 @@ int udma_sysfs_read_number(long *value, long min, long max, const char *format, 
 	return 0;
 }
 
-int udma_sysfs_read_link(char *name, size_t size, const char *format, ...)
+int
+udma_sysfs_read_link(char *name, size_t size, const char *format, ...)
 {
 	char path[PATH_MAX], target[PATH_MAX], *slash;
 	va_list args;

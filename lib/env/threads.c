@@ -25,7 +25,8 @@ static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t g_done = PTHREAD_COND_INITIALIZER;
 static struct worker g_workers[SPDK_CPUSET_SIZE]; /* by core */
 
-static void note_done(void *arg)
+static void
+note_done(void *arg)
 {
 	struct worker *worker = arg;
 
@@ -35,7 +36,8 @@ static void note_done(void *arg)
 	pthread_mutex_unlock(&g_lock);
 }
 
-static void *run(void *arg)
+static void *
+run(void *arg)
 {
 	struct worker *worker = arg;
 	char name[16];
@@ -51,7 +53,8 @@ static void *run(void *arg)
 }
 
 /* Under the lock: the thread has nothing left to do but to end. */
-static void join_if_done(struct worker *worker)
+static void
+join_if_done(struct worker *worker)
 {
 	if (worker->state == WORKER_DONE) {
 		pthread_join(worker->thread, NULL);
@@ -60,7 +63,8 @@ static void join_if_done(struct worker *worker)
 }
 
 /* The affinity is in the attributes: the function never runs anywhere else. */
-static int start(struct worker *worker, uint32_t cpu)
+static int
+start(struct worker *worker, uint32_t cpu)
 {
 	pthread_attr_t attr;
 	cpu_set_t cpus;
@@ -84,7 +88,8 @@ static int start(struct worker *worker, uint32_t cpu)
 	return -rc;
 }
 
-int spdk_env_thread_launch_pinned(uint32_t core, thread_start_fn fn, void *arg)
+int
+spdk_env_thread_launch_pinned(uint32_t core, thread_start_fn fn, void *arg)
 {
 	struct worker *worker;
 	uint32_t cpu;
@@ -123,7 +128,8 @@ int spdk_env_thread_launch_pinned(uint32_t core, thread_start_fn fn, void *arg)
 }
 
 /* A thread of ours does not wait for itself. */
-static bool others_running(uint32_t own)
+static bool
+others_running(uint32_t own)
 {
 	for (uint32_t core = 0; core < SPDK_CPUSET_SIZE; core++) {
 		if (core != own && g_workers[core].state == WORKER_RUNNING) {
@@ -133,7 +139,8 @@ static bool others_running(uint32_t own)
 	return false;
 }
 
-void spdk_env_thread_wait_all(void)
+void
+spdk_env_thread_wait_all(void)
 {
 	uint32_t own = spdk_env_get_current_core();
 
@@ -147,7 +154,8 @@ void spdk_env_thread_wait_all(void)
 	pthread_mutex_unlock(&g_lock);
 }
 
-void spdk_unaffinitize_thread(void)
+void
+spdk_unaffinitize_thread(void)
 {
 	cpu_set_t all;
 	int rc;
@@ -161,7 +169,8 @@ void spdk_unaffinitize_thread(void)
 	}
 }
 
-void *spdk_call_unaffinitized(void *cb(void *arg), void *arg)
+void *
+spdk_call_unaffinitized(void *cb(void *arg), void *arg)
 {
 	cpu_set_t before;
 	void *result;
@@ -182,12 +191,14 @@ void *spdk_call_unaffinitized(void *cb(void *arg), void *arg)
 	return result;
 }
 
-int spdk_get_tid(void)
+int
+spdk_get_tid(void)
 {
 	return gettid();
 }
 
-bool spdk_process_is_primary(void)
+bool
+spdk_process_is_primary(void)
 {
 	return true;
 }

@@ -10,7 +10,8 @@
 #define NSEC_PER_SEC  1000000000ull
 #define NSEC_PER_USEC 1000ull
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t
+clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
@@ -18,7 +19,8 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-uint64_t spdk_get_ticks(void)
+uint64_t
+spdk_get_ticks(void)
 {
 #if defined(__x86_64__)
 	return __rdtsc();
@@ -54,7 +56,8 @@ static pthread_once_t g_hz_once = PTHREAD_ONCE_INIT;
 static uint64_t g_hz;
 
 /* The shortest of several readings is the one that nothing came between. */
-static struct moment read_moment(void)
+static struct moment
+read_moment(void)
 {
 	struct moment best = {0};
 	uint64_t shortest = UINT64_MAX;
@@ -79,7 +82,8 @@ static void __attribute__((constructor)) note_load_time(void)
 }
 
 /* \return the rate that the processor states, 0 if it states none. */
-static uint64_t stated_hz(void)
+static uint64_t
+stated_hz(void)
 {
 	unsigned eax, ebx, ecx, edx;
 
@@ -93,7 +97,8 @@ static uint64_t stated_hz(void)
 	return (uint64_t)ecx * ebx / eax; /* ECX: the crystal in Hz, 0 if it is not stated */
 }
 
-static void calibrate(void)
+static void
+calibrate(void)
 {
 	struct moment start = g_loaded, now = read_moment();
 
@@ -116,7 +121,8 @@ static void calibrate(void)
 
 #endif
 
-uint64_t spdk_get_ticks_hz(void)
+uint64_t
+spdk_get_ticks_hz(void)
 {
 #if defined(__x86_64__)
 	pthread_once(&g_hz_once, calibrate);
@@ -131,7 +137,8 @@ uint64_t spdk_get_ticks_hz(void)
 #endif
 }
 
-void spdk_delay_us(unsigned int us)
+void
+spdk_delay_us(unsigned int us)
 {
 	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
@@ -140,7 +147,8 @@ void spdk_delay_us(unsigned int us)
 	}
 }
 
-void spdk_pause(void)
+void
+spdk_pause(void)
 {
 #if defined(__x86_64__)
 	_mm_pause();

@@ -8,8 +8,9 @@
 #define ADDR_PARTS 4 /* domain, bus, device, function */
 
 /* Reads hexadecimal numbers between separators. \return how many; 0 if there is anything else. */
-static int split(const char *text, size_t len, uint32_t part[ADDR_PARTS], size_t digits[ADDR_PARTS],
-		 char *last_separator)
+static int
+split(const char *text, size_t len, uint32_t part[ADDR_PARTS], size_t digits[ADDR_PARTS],
+      char *last_separator)
 {
 	int n = 0;
 
@@ -36,7 +37,8 @@ static int split(const char *text, size_t len, uint32_t part[ADDR_PARTS], size_t
 	}
 }
 
-int udma_pci_addr_parse(struct spdk_pci_addr *addr, const char *text, size_t len)
+int
+udma_pci_addr_parse(struct spdk_pci_addr *addr, const char *text, size_t len)
 {
 	/* "bus:dev" lacks the function, three parts lack the domain. */
 	static const int first_part[] = {-1, -1, 1, 1, 0};
@@ -64,7 +66,8 @@ int udma_pci_addr_parse(struct spdk_pci_addr *addr, const char *text, size_t len
 	return 0;
 }
 
-int spdk_pci_addr_parse(struct spdk_pci_addr *addr, const char *bdf)
+int
+spdk_pci_addr_parse(struct spdk_pci_addr *addr, const char *bdf)
 {
 	if (addr == NULL || bdf == NULL || udma_pci_addr_parse(addr, bdf, strlen(bdf)) != 0) {
 		SPDK_ERRLOG("'%s' is not a PCI address: give domain:bus:dev.func in hexadecimal\n",
@@ -74,7 +77,8 @@ int spdk_pci_addr_parse(struct spdk_pci_addr *addr, const char *bdf)
 	return 0;
 }
 
-int spdk_pci_addr_fmt(char *bdf, size_t sz, const struct spdk_pci_addr *addr)
+int
+spdk_pci_addr_fmt(char *bdf, size_t sz, const struct spdk_pci_addr *addr)
 {
 	int n = snprintf(bdf, sz, "%04x:%02x:%02x.%x", addr->domain, addr->bus, addr->dev,
 			 addr->func);
@@ -82,7 +86,8 @@ int spdk_pci_addr_fmt(char *bdf, size_t sz, const struct spdk_pci_addr *addr)
 	return n > 0 && (size_t)n < sz ? 0 : -1;
 }
 
-int spdk_pci_addr_compare(const struct spdk_pci_addr *a1, const struct spdk_pci_addr *a2)
+int
+spdk_pci_addr_compare(const struct spdk_pci_addr *a1, const struct spdk_pci_addr *a2)
 {
 	if (a1->domain != a2->domain) {
 		return a1->domain < a2->domain ? -1 : 1;

@@ -27,7 +27,8 @@ const char *udma_pci_claim_dir = "/var/tmp";
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(, claim) g_claims = LIST_HEAD_INITIALIZER(g_claims);
 
-static struct claim *find_claim(const struct spdk_pci_addr *addr)
+static struct claim *
+find_claim(const struct spdk_pci_addr *addr)
 {
 	struct claim *claim, *next;
 
@@ -44,7 +45,8 @@ static struct claim *find_claim(const struct spdk_pci_addr *addr)
 	return NULL;
 }
 
-static int lock_path(char *path, size_t size, const struct spdk_pci_addr *addr)
+static int
+lock_path(char *path, size_t size, const struct spdk_pci_addr *addr)
 {
 	char text[UDMA_PCI_ADDR_LEN];
 	int n;
@@ -58,7 +60,8 @@ static int lock_path(char *path, size_t size, const struct spdk_pci_addr *addr)
  * Opens the lock file. Anybody may have put something else under its name: the directory is
  * everybody's. \return a descriptor; a negative errno.
  */
-static int open_checked(const char *path, int flags)
+static int
+open_checked(const char *path, int flags)
 {
 	int fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 	struct stat st;
@@ -77,7 +80,8 @@ static int open_checked(const char *path, int flags)
  * O_CREAT stands alone: where the file exists and is another user's, the kernel refuses O_CREAT
  * even to root (fs.protected_regular), but not a plain open.
  */
-static int open_or_create(const char *path)
+static int
+open_or_create(const char *path)
 {
 	for (int i = 0; i < CLAIM_TRIES; i++) {
 		int fd = open_checked(path, O_RDWR);
@@ -94,7 +98,8 @@ static int open_or_create(const char *path)
 }
 
 /* \return who holds the lock: 0 for nobody; -ESRCH for a process that we cannot see. */
-static pid_t lock_holder(int fd)
+static pid_t
+lock_holder(int fd)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
@@ -108,7 +113,8 @@ static pid_t lock_holder(int fd)
 }
 
 /* Whether the name still leads to the file: its last holder may have removed it meanwhile. */
-static bool is_current(int fd, const char *path)
+static bool
+is_current(int fd, const char *path)
 {
 	struct stat opened, named;
 
@@ -117,7 +123,8 @@ static bool is_current(int fd, const char *path)
 }
 
 /* \return a descriptor that holds the lock; -EACCES and the holder; a negative errno. */
-static int take_lock(const char *path, pid_t *holder)
+static int
+take_lock(const char *path, pid_t *holder)
 {
 	for (int i = 0; i < CLAIM_TRIES; i++) {
 		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -145,7 +152,8 @@ static int take_lock(const char *path, pid_t *holder)
 	return -EAGAIN;
 }
 
-static void log_holder(const char *addr, pid_t holder)
+static void
+log_holder(const char *addr, pid_t holder)
 {
 	char path[64], name[32] = "?";
 	ssize_t n = -1;
@@ -173,7 +181,8 @@ static void log_holder(const char *addr, pid_t holder)
 		    addr, holder, name);
 }
 
-static void log_failure(const char *addr, const char *path, pid_t holder, int rc)
+static void
+log_failure(const char *addr, const char *path, pid_t holder, int rc)
 {
 	if (rc == -EACCES) {
 		log_holder(addr, holder);
@@ -187,7 +196,8 @@ static void log_failure(const char *addr, const char *path, pid_t holder, int rc
 }
 
 /* Under the lock. */
-static int add_claim(const struct spdk_pci_addr *addr, const char *path, pid_t *holder)
+static int
+add_claim(const struct spdk_pci_addr *addr, const char *path, pid_t *holder)
 {
 	struct claim *claim = calloc(1, sizeof(*claim));
 	int pid = getpid();
@@ -214,12 +224,14 @@ static int add_claim(const struct spdk_pci_addr *addr, const char *path, pid_t *
 }
 
 /* Emulated functions live in one process: there is nobody to keep out. */
-static bool needs_claim(const struct spdk_pci_device *dev)
+static bool
+needs_claim(const struct spdk_pci_device *dev)
 {
 	return dev->type == NULL || strcmp(dev->type, "emulated") != 0;
 }
 
-int spdk_pci_device_claim(struct spdk_pci_device *dev)
+int
+spdk_pci_device_claim(struct spdk_pci_device *dev)
 {
 	char path[PATH_MAX], addr[UDMA_PCI_ADDR_LEN];
 	pid_t holder = 0;
@@ -244,7 +256,8 @@ int spdk_pci_device_claim(struct spdk_pci_device *dev)
 	return rc;
 }
 
-void spdk_pci_device_unclaim(struct spdk_pci_device *dev)
+void
+spdk_pci_device_unclaim(struct spdk_pci_device *dev)
 {
 	char path[PATH_MAX];
 	struct claim *claim;
@@ -264,7 +277,8 @@ void spdk_pci_device_unclaim(struct spdk_pci_device *dev)
 	pthread_mutex_unlock(&g_lock);
 }
 
-pid_t udma_pci_claim_holder(const struct spdk_pci_addr *addr)
+pid_t
+udma_pci_claim_holder(const struct spdk_pci_addr *addr)
 {
 	char path[PATH_MAX];
 	pid_t holder;

@@ -17,73 +17,87 @@
 #define BAR_COUNT            6
 #define SERIAL_TEXT_LEN      17
 
-uint32_t spdk_pci_device_get_domain(struct spdk_pci_device *dev)
+uint32_t
+spdk_pci_device_get_domain(struct spdk_pci_device *dev)
 {
 	return dev->addr.domain;
 }
 
-uint8_t spdk_pci_device_get_bus(struct spdk_pci_device *dev)
+uint8_t
+spdk_pci_device_get_bus(struct spdk_pci_device *dev)
 {
 	return dev->addr.bus;
 }
 
-uint8_t spdk_pci_device_get_dev(struct spdk_pci_device *dev)
+uint8_t
+spdk_pci_device_get_dev(struct spdk_pci_device *dev)
 {
 	return dev->addr.dev;
 }
 
-uint8_t spdk_pci_device_get_func(struct spdk_pci_device *dev)
+uint8_t
+spdk_pci_device_get_func(struct spdk_pci_device *dev)
 {
 	return dev->addr.func;
 }
 
-struct spdk_pci_addr spdk_pci_device_get_addr(struct spdk_pci_device *dev)
+struct spdk_pci_addr
+spdk_pci_device_get_addr(struct spdk_pci_device *dev)
 {
 	return dev->addr;
 }
 
-uint16_t spdk_pci_device_get_vendor_id(struct spdk_pci_device *dev)
+uint16_t
+spdk_pci_device_get_vendor_id(struct spdk_pci_device *dev)
 {
 	return dev->id.vendor_id;
 }
 
-uint16_t spdk_pci_device_get_device_id(struct spdk_pci_device *dev)
+uint16_t
+spdk_pci_device_get_device_id(struct spdk_pci_device *dev)
 {
 	return dev->id.device_id;
 }
 
-uint16_t spdk_pci_device_get_subvendor_id(struct spdk_pci_device *dev)
+uint16_t
+spdk_pci_device_get_subvendor_id(struct spdk_pci_device *dev)
 {
 	return dev->id.subvendor_id;
 }
 
-uint16_t spdk_pci_device_get_subdevice_id(struct spdk_pci_device *dev)
+uint16_t
+spdk_pci_device_get_subdevice_id(struct spdk_pci_device *dev)
 {
 	return dev->id.subdevice_id;
 }
 
-struct spdk_pci_id spdk_pci_device_get_id(struct spdk_pci_device *dev)
+struct spdk_pci_id
+spdk_pci_device_get_id(struct spdk_pci_device *dev)
 {
 	return dev->id;
 }
 
-int spdk_pci_device_get_numa_id(struct spdk_pci_device *dev)
+int
+spdk_pci_device_get_numa_id(struct spdk_pci_device *dev)
 {
 	return dev->numa_id;
 }
 
-const char *spdk_pci_device_get_type(const struct spdk_pci_device *dev)
+const char *
+spdk_pci_device_get_type(const struct spdk_pci_device *dev)
 {
 	return dev->type;
 }
 
-bool spdk_pci_device_is_removed(struct spdk_pci_device *dev)
+bool
+spdk_pci_device_is_removed(struct spdk_pci_device *dev)
 {
 	return dev->internal.removed || dev->internal.pending_removal;
 }
 
-int spdk_pci_device_map_bar(struct spdk_pci_device *dev, uint32_t bar, void **mapped_addr,
-			    uint64_t *phys_addr, uint64_t *size)
+int
+spdk_pci_device_map_bar(struct spdk_pci_device *dev, uint32_t bar, void **mapped_addr,
+			uint64_t *phys_addr, uint64_t *size)
 {
 	int rc;
 
@@ -105,7 +119,8 @@ int spdk_pci_device_map_bar(struct spdk_pci_device *dev, uint32_t bar, void **ma
 	return rc;
 }
 
-int spdk_pci_device_unmap_bar(struct spdk_pci_device *dev, uint32_t bar, void *mapped_addr)
+int
+spdk_pci_device_unmap_bar(struct spdk_pci_device *dev, uint32_t bar, void *mapped_addr)
 {
 	if (dev == NULL || bar >= BAR_COUNT) {
 		SPDK_ERRLOG("cannot unmap BAR %u: %s\n", bar,
@@ -115,7 +130,8 @@ int spdk_pci_device_unmap_bar(struct spdk_pci_device *dev, uint32_t bar, void *m
 	return dev->unmap_bar(dev, bar, mapped_addr);
 }
 
-static int no_interrupts(const struct spdk_pci_device *dev, const char *tried)
+static int
+no_interrupts(const struct spdk_pci_device *dev, const char *tried)
 {
 	char text[UDMA_PCI_ADDR_LEN] = "no device";
 
@@ -126,41 +142,47 @@ static int no_interrupts(const struct spdk_pci_device *dev, const char *tried)
 	return -ENOTSUP;
 }
 
-int spdk_pci_device_enable_interrupt(struct spdk_pci_device *dev)
+int
+spdk_pci_device_enable_interrupt(struct spdk_pci_device *dev)
 {
 	return no_interrupts(dev, "enable an interrupt");
 }
 
-int spdk_pci_device_disable_interrupt(struct spdk_pci_device *dev)
+int
+spdk_pci_device_disable_interrupt(struct spdk_pci_device *dev)
 {
 	return no_interrupts(dev, "disable an interrupt");
 }
 
-int spdk_pci_device_get_interrupt_efd(struct spdk_pci_device *dev)
+int
+spdk_pci_device_get_interrupt_efd(struct spdk_pci_device *dev)
 {
 	return no_interrupts(dev, "give an interrupt's descriptor");
 }
 
-int spdk_pci_device_enable_interrupts(struct spdk_pci_device *dev, uint32_t efd_count)
+int
+spdk_pci_device_enable_interrupts(struct spdk_pci_device *dev, uint32_t efd_count)
 {
 	(void)efd_count;
 	return no_interrupts(dev, "enable interrupts");
 }
 
-int spdk_pci_device_disable_interrupts(struct spdk_pci_device *dev)
+int
+spdk_pci_device_disable_interrupts(struct spdk_pci_device *dev)
 {
 	return no_interrupts(dev, "disable interrupts");
 }
 
-int spdk_pci_device_get_interrupt_efd_by_index(struct spdk_pci_device *dev, uint32_t index)
+int
+spdk_pci_device_get_interrupt_efd_by_index(struct spdk_pci_device *dev, uint32_t index)
 {
 	(void)index;
 	return no_interrupts(dev, "give an interrupt's descriptor");
 }
 
 /* Configuration accesses stay inside the space, whatever the device's function would do. */
-static bool is_cfg_access(const struct spdk_pci_device *dev, const void *buf, uint32_t len,
-			  uint32_t offset)
+static bool
+is_cfg_access(const struct spdk_pci_device *dev, const void *buf, uint32_t len, uint32_t offset)
 {
 	if (dev != NULL && buf != NULL && offset <= CFG_SIZE && len <= CFG_SIZE - offset) {
 		return true;
@@ -170,30 +192,35 @@ static bool is_cfg_access(const struct spdk_pci_device *dev, const void *buf, ui
 	return false;
 }
 
-int spdk_pci_device_cfg_read(struct spdk_pci_device *dev, void *buf, uint32_t len, uint32_t offset)
+int
+spdk_pci_device_cfg_read(struct spdk_pci_device *dev, void *buf, uint32_t len, uint32_t offset)
 {
 	return is_cfg_access(dev, buf, len, offset) ? dev->cfg_read(dev, buf, len, offset)
 						    : -EINVAL;
 }
 
-int spdk_pci_device_cfg_write(struct spdk_pci_device *dev, void *buf, uint32_t len, uint32_t offset)
+int
+spdk_pci_device_cfg_write(struct spdk_pci_device *dev, void *buf, uint32_t len, uint32_t offset)
 {
 	return is_cfg_access(dev, buf, len, offset) ? dev->cfg_write(dev, buf, len, offset)
 						    : -EINVAL;
 }
 
-int spdk_pci_device_cfg_read8(struct spdk_pci_device *dev, uint8_t *value, uint32_t offset)
+int
+spdk_pci_device_cfg_read8(struct spdk_pci_device *dev, uint8_t *value, uint32_t offset)
 {
 	return spdk_pci_device_cfg_read(dev, value, sizeof(*value), offset);
 }
 
-int spdk_pci_device_cfg_write8(struct spdk_pci_device *dev, uint8_t value, uint32_t offset)
+int
+spdk_pci_device_cfg_write8(struct spdk_pci_device *dev, uint8_t value, uint32_t offset)
 {
 	return spdk_pci_device_cfg_write(dev, &value, sizeof(value), offset);
 }
 
 /* Configuration space is little-endian. */
-int spdk_pci_device_cfg_read16(struct spdk_pci_device *dev, uint16_t *value, uint32_t offset)
+int
+spdk_pci_device_cfg_read16(struct spdk_pci_device *dev, uint16_t *value, uint32_t offset)
 {
 	int rc = spdk_pci_device_cfg_read(dev, value, sizeof(*value), offset);
 
@@ -203,13 +230,15 @@ int spdk_pci_device_cfg_read16(struct spdk_pci_device *dev, uint16_t *value, uin
 	return rc;
 }
 
-int spdk_pci_device_cfg_write16(struct spdk_pci_device *dev, uint16_t value, uint32_t offset)
+int
+spdk_pci_device_cfg_write16(struct spdk_pci_device *dev, uint16_t value, uint32_t offset)
 {
 	value = htole16(value);
 	return spdk_pci_device_cfg_write(dev, &value, sizeof(value), offset);
 }
 
-int spdk_pci_device_cfg_read32(struct spdk_pci_device *dev, uint32_t *value, uint32_t offset)
+int
+spdk_pci_device_cfg_read32(struct spdk_pci_device *dev, uint32_t *value, uint32_t offset)
 {
 	int rc = spdk_pci_device_cfg_read(dev, value, sizeof(*value), offset);
 
@@ -219,14 +248,16 @@ int spdk_pci_device_cfg_read32(struct spdk_pci_device *dev, uint32_t *value, uin
 	return rc;
 }
 
-int spdk_pci_device_cfg_write32(struct spdk_pci_device *dev, uint32_t value, uint32_t offset)
+int
+spdk_pci_device_cfg_write32(struct spdk_pci_device *dev, uint32_t value, uint32_t offset)
 {
 	value = htole32(value);
 	return spdk_pci_device_cfg_write(dev, &value, sizeof(value), offset);
 }
 
 /* \return where an extended capability starts; 0 if there is none; a negative errno. */
-static int find_ext_cap(struct spdk_pci_device *dev, uint16_t id)
+static int
+find_ext_cap(struct spdk_pci_device *dev, uint16_t id)
 {
 	uint32_t offset = EXT_CAP_START;
 
@@ -249,7 +280,8 @@ static int find_ext_cap(struct spdk_pci_device *dev, uint16_t id)
 	return 0;
 }
 
-int spdk_pci_device_get_serial_number(struct spdk_pci_device *dev, char *sn, size_t len)
+int
+spdk_pci_device_get_serial_number(struct spdk_pci_device *dev, char *sn, size_t len)
 {
 	uint32_t low, high;
 	int offset, rc;

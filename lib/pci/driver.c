@@ -21,7 +21,8 @@ static struct spdk_pci_driver g_ioat = {
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct spdk_pci_driver *g_drivers = &g_ioat;
 
-static struct spdk_pci_driver *find_driver(const char *name)
+static struct spdk_pci_driver *
+find_driver(const char *name)
 {
 	struct spdk_pci_driver *driver = g_drivers;
 
@@ -31,7 +32,8 @@ static struct spdk_pci_driver *find_driver(const char *name)
 	return driver;
 }
 
-void spdk_pci_driver_register(const char *name, struct spdk_pci_id *id_table, uint32_t flags)
+void
+spdk_pci_driver_register(const char *name, struct spdk_pci_id *id_table, uint32_t flags)
 {
 	struct spdk_pci_driver *driver;
 
@@ -56,7 +58,8 @@ void spdk_pci_driver_register(const char *name, struct spdk_pci_id *id_table, ui
 	}
 }
 
-struct spdk_pci_driver *spdk_pci_get_driver(const char *name)
+struct spdk_pci_driver *
+spdk_pci_get_driver(const char *name)
 {
 	struct spdk_pci_driver *driver;
 
@@ -69,32 +72,38 @@ struct spdk_pci_driver *spdk_pci_get_driver(const char *name)
 	return driver;
 }
 
-struct spdk_pci_driver *spdk_pci_ioat_get_driver(void)
+struct spdk_pci_driver *
+spdk_pci_ioat_get_driver(void)
 {
 	return &g_ioat;
 }
 
-struct spdk_pci_driver *spdk_pci_nvme_get_driver(void)
+struct spdk_pci_driver *
+spdk_pci_nvme_get_driver(void)
 {
 	return spdk_pci_get_driver("nvme");
 }
 
-struct spdk_pci_driver *spdk_pci_vmd_get_driver(void)
+struct spdk_pci_driver *
+spdk_pci_vmd_get_driver(void)
 {
 	return spdk_pci_get_driver("vmd");
 }
 
-struct spdk_pci_driver *spdk_pci_idxd_get_driver(void)
+struct spdk_pci_driver *
+spdk_pci_idxd_get_driver(void)
 {
 	return spdk_pci_get_driver("idxd");
 }
 
-struct spdk_pci_driver *spdk_pci_ae4dma_get_driver(void)
+struct spdk_pci_driver *
+spdk_pci_ae4dma_get_driver(void)
 {
 	return spdk_pci_get_driver("ae4dma");
 }
 
-struct spdk_pci_driver *spdk_pci_virtio_get_driver(void)
+struct spdk_pci_driver *
+spdk_pci_virtio_get_driver(void)
 {
 	return spdk_pci_get_driver("virtio");
 }

@@ -20,7 +20,8 @@ struct fields {
 };
 
 /* Takes the value of a "key=value" string, if it is of that key. */
-static void take(const char *string, const char *key, const char **value)
+static void
+take(const char *string, const char *key, const char **value)
 {
 	size_t len = strlen(key);
 
@@ -30,7 +31,8 @@ static void take(const char *string, const char *key, const char **value)
 }
 
 /* A string without its closing NUL, at the end of a message that was cut, is left out. */
-static void read_fields(struct fields *fields, const char *message, size_t len)
+static void
+read_fields(struct fields *fields, const char *message, size_t len)
 {
 	const char *end = message + len, *nul;
 
@@ -44,13 +46,15 @@ static void read_fields(struct fields *fields, const char *message, size_t len)
 	}
 }
 
-static bool is(const char *value, const char *wanted)
+static bool
+is(const char *value, const char *wanted)
 {
 	return value != NULL && strcmp(value, wanted) == 0;
 }
 
 /* "…/ADDRESS/uio/uioN": the device in front of "/uio/". */
-static int parse_uio_path(struct spdk_pci_addr *addr, const char *devpath)
+static int
+parse_uio_path(struct spdk_pci_addr *addr, const char *devpath)
 {
 	const char *uio = devpath ? strstr(devpath, "/uio/") : NULL;
 	const char *start = uio;
@@ -64,7 +68,8 @@ static int parse_uio_path(struct spdk_pci_addr *addr, const char *devpath)
 	return udma_pci_addr_parse(addr, start, (size_t)(uio - start));
 }
 
-int udma_pci_event_parse(const char *message, size_t len, struct spdk_pci_event *event)
+int
+udma_pci_event_parse(const char *message, size_t len, struct spdk_pci_event *event)
 {
 	struct fields fields = {0};
 	struct spdk_pci_event parsed;
@@ -91,7 +96,8 @@ int udma_pci_event_parse(const char *message, size_t len, struct spdk_pci_event 
 	return 1;
 }
 
-int spdk_pci_event_listen(void)
+int
+spdk_pci_event_listen(void)
 {
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP};
 	int size = QUEUE_SIZE, rc = 0;
@@ -117,7 +123,8 @@ int spdk_pci_event_listen(void)
 	return fd;
 }
 
-int spdk_pci_get_event(int fd, struct spdk_pci_event *event)
+int
+spdk_pci_get_event(int fd, struct spdk_pci_event *event)
 {
 	char message[MESSAGE_SIZE];
 	int rc;
@@ -156,7 +163,8 @@ int spdk_pci_get_event(int fd, struct spdk_pci_event *event)
 	return rc;
 }
 
-int spdk_pci_register_error_handler(spdk_pci_error_handler sighandler, void *ctx)
+int
+spdk_pci_register_error_handler(spdk_pci_error_handler sighandler, void *ctx)
 {
 	(void)sighandler;
 	(void)ctx;
@@ -165,7 +173,8 @@ int spdk_pci_register_error_handler(spdk_pci_error_handler sighandler, void *ctx
 	return -ENOTSUP;
 }
 
-void spdk_pci_unregister_error_handler(spdk_pci_error_handler sighandler)
+void
+spdk_pci_unregister_error_handler(spdk_pci_error_handler sighandler)
 {
 	(void)sighandler;
 }

@@ -65,7 +65,8 @@
 
 struct spdk_pci_id udma_pci_ioat_ids[] = {IOAT_IDS(ID_ENTRY){.vendor_id = 0}};
 
-const char *udma_pci_generation(uint16_t device_id)
+const char *
+udma_pci_generation(uint16_t device_id)
 {
 	switch (device_id) {
 		IOAT_IDS(NAME_CASE)

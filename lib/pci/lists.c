@@ -15,7 +15,8 @@ static bool g_only_listed;          /* the list from the options allows; otherwi
 static struct addr_list g_listed;   /* from the options */
 static struct addr_list g_excepted; /* allowed whatever the options say */
 
-static bool has(const struct addr_list *list, const struct spdk_pci_addr *addr)
+static bool
+has(const struct addr_list *list, const struct spdk_pci_addr *addr)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (spdk_pci_addr_compare(&list->addr[i], addr) == 0) {
@@ -25,13 +26,15 @@ static bool has(const struct addr_list *list, const struct spdk_pci_addr *addr)
 	return false;
 }
 
-static void clear(struct addr_list *list)
+static void
+clear(struct addr_list *list)
 {
 	free(list->addr);
 	*list = (struct addr_list){0};
 }
 
-static int append(struct addr_list *list, const struct spdk_pci_addr *addr, size_t count)
+static int
+append(struct addr_list *list, const struct spdk_pci_addr *addr, size_t count)
 {
 	struct spdk_pci_addr *grown;
 
@@ -47,7 +50,8 @@ static int append(struct addr_list *list, const struct spdk_pci_addr *addr, size
 	return 0;
 }
 
-int udma_pci_lists_init(const struct spdk_env_opts *opts)
+int
+udma_pci_lists_init(const struct spdk_env_opts *opts)
 {
 	const struct spdk_pci_addr *given =
 		opts->pci_allowed ? opts->pci_allowed : opts->pci_blocked;
@@ -68,7 +72,8 @@ int udma_pci_lists_init(const struct spdk_env_opts *opts)
 	return rc;
 }
 
-void udma_pci_lists_fini(void)
+void
+udma_pci_lists_fini(void)
 {
 	pthread_mutex_lock(&g_lock);
 	clear(&g_listed);
@@ -77,7 +82,8 @@ void udma_pci_lists_fini(void)
 	pthread_mutex_unlock(&g_lock);
 }
 
-bool udma_pci_is_allowed(const struct spdk_pci_addr *addr)
+bool
+udma_pci_is_allowed(const struct spdk_pci_addr *addr)
 {
 	bool allowed;
 
@@ -87,7 +93,8 @@ bool udma_pci_is_allowed(const struct spdk_pci_addr *addr)
 	return allowed;
 }
 
-int spdk_pci_device_allow(struct spdk_pci_addr *pci_addr)
+int
+spdk_pci_device_allow(struct spdk_pci_addr *pci_addr)
 {
 	int rc = 0;
 

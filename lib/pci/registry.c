@@ -16,14 +16,16 @@ static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static TAILQ_HEAD(, spdk_pci_device) g_devices = TAILQ_HEAD_INITIALIZER(g_devices); /* by address */
 static TAILQ_HEAD(, spdk_pci_device_provider) g_providers = TAILQ_HEAD_INITIALIZER(g_providers);
 
-static const char *addr_text(char text[UDMA_PCI_ADDR_LEN], const struct spdk_pci_addr *addr)
+static const char *
+addr_text(char text[UDMA_PCI_ADDR_LEN], const struct spdk_pci_addr *addr)
 {
 	spdk_pci_addr_fmt(text, UDMA_PCI_ADDR_LEN, addr);
 	return text;
 }
 
 /* By identity, without a look into what may be gone. Under the lock. */
-static bool is_listed(const struct spdk_pci_device *wanted)
+static bool
+is_listed(const struct spdk_pci_device *wanted)
 {
 	struct spdk_pci_device *dev;
 
@@ -36,7 +38,8 @@ static bool is_listed(const struct spdk_pci_device *wanted)
 }
 
 /* The first device at `from` or above. Under the lock. */
-static struct spdk_pci_device *first_from(const struct spdk_pci_addr *from)
+static struct spdk_pci_device *
+first_from(const struct spdk_pci_addr *from)
 {
 	struct spdk_pci_device *dev;
 
@@ -48,7 +51,8 @@ static struct spdk_pci_device *first_from(const struct spdk_pci_addr *from)
 	return NULL;
 }
 
-static struct spdk_pci_device *find_at(const struct spdk_pci_addr *addr)
+static struct spdk_pci_device *
+find_at(const struct spdk_pci_addr *addr)
 {
 	struct spdk_pci_device *dev = first_from(addr);
 
@@ -56,17 +60,20 @@ static struct spdk_pci_device *find_at(const struct spdk_pci_addr *addr)
 }
 
 /* Moves to the next possible address. \return false after the last. */
-static bool step_addr(struct spdk_pci_addr *addr)
+static bool
+step_addr(struct spdk_pci_addr *addr)
 {
 	return ++addr->func != 0 || ++addr->dev != 0 || ++addr->bus != 0 || ++addr->domain != 0;
 }
 
-int udma_pci_init(const struct spdk_env_opts *opts)
+int
+udma_pci_init(const struct spdk_env_opts *opts)
 {
 	return udma_pci_lists_init(opts);
 }
 
-static struct spdk_pci_device *first_attached(void)
+static struct spdk_pci_device *
+first_attached(void)
 {
 	struct spdk_pci_device *dev;
 
@@ -80,7 +87,8 @@ static struct spdk_pci_device *first_attached(void)
 	return dev;
 }
 
-void udma_pci_fini(void)
+void
+udma_pci_fini(void)
 {
 	char text[UDMA_PCI_ADDR_LEN];
 	struct spdk_pci_device *dev;
@@ -93,7 +101,8 @@ void udma_pci_fini(void)
 	udma_pci_lists_fini();
 }
 
-int spdk_pci_hook_device(struct spdk_pci_driver *drv, struct spdk_pci_device *dev)
+int
+spdk_pci_hook_device(struct spdk_pci_driver *drv, struct spdk_pci_device *dev)
 {
 	char text[UDMA_PCI_ADDR_LEN];
 	struct spdk_pci_device *after;
@@ -126,7 +135,8 @@ int spdk_pci_hook_device(struct spdk_pci_driver *drv, struct spdk_pci_device *de
 	return 0;
 }
 
-void spdk_pci_unhook_device(struct spdk_pci_device *dev)
+void
+spdk_pci_unhook_device(struct spdk_pci_device *dev)
 {
 	char text[UDMA_PCI_ADDR_LEN];
 	bool listed, attached = false;
@@ -151,7 +161,8 @@ void spdk_pci_unhook_device(struct spdk_pci_device *dev)
 	}
 }
 
-void spdk_pci_register_device_provider(struct spdk_pci_device_provider *provider)
+void
+spdk_pci_register_device_provider(struct spdk_pci_device_provider *provider)
 {
 	struct spdk_pci_device_provider *known;
 
@@ -172,13 +183,15 @@ void spdk_pci_register_device_provider(struct spdk_pci_device_provider *provider
 }
 
 /* Neither attached nor going. Under the lock. */
-static bool is_free(const struct spdk_pci_device *dev)
+static bool
+is_free(const struct spdk_pci_device *dev)
 {
 	return !dev->internal.attached && !dev->internal.removed && !dev->internal.pending_removal;
 }
 
 /* The lists are about what the library finds; what a program hooks itself, it wants. */
-static bool is_listed_out(const struct spdk_pci_device *dev)
+static bool
+is_listed_out(const struct spdk_pci_device *dev)
 {
 	bool ours = dev->type != NULL &&
 		    (strcmp(dev->type, "pci") == 0 || strcmp(dev->type, "emulated") == 0);
@@ -190,7 +203,8 @@ static bool is_listed_out(const struct spdk_pci_device *dev)
  * Offers a free device; entered with the lock held, left without. It counts as attached from
  * before the callback, so that a detach from inside is not undone by its return.
  */
-static int offer(struct spdk_pci_device *dev, spdk_pci_enum_cb enum_cb, void *enum_ctx)
+static int
+offer(struct spdk_pci_device *dev, spdk_pci_enum_cb enum_cb, void *enum_ctx)
 {
 	int rc;
 
@@ -207,7 +221,8 @@ static int offer(struct spdk_pci_device *dev, spdk_pci_enum_cb enum_cb, void *en
 	return rc;
 }
 
-static bool may_offer(const struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb)
+static bool
+may_offer(const struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb)
 {
 	const char *why = NULL;
 
@@ -224,7 +239,8 @@ static bool may_offer(const struct spdk_pci_driver *driver, spdk_pci_enum_cb enu
 	return why == NULL;
 }
 
-int spdk_pci_enumerate(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx)
+int
+spdk_pci_enumerate(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx)
 {
 	struct spdk_pci_addr at = {0};
 	char text[UDMA_PCI_ADDR_LEN];
@@ -256,7 +272,8 @@ int spdk_pci_enumerate(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb,
 	return result;
 }
 
-void spdk_pci_for_each_device(void *ctx, void (*fn)(void *ctx, struct spdk_pci_device *dev))
+void
+spdk_pci_for_each_device(void *ctx, void (*fn)(void *ctx, struct spdk_pci_device *dev))
 {
 	struct spdk_pci_addr at = {0};
 	struct spdk_pci_device *dev;
@@ -276,7 +293,8 @@ void spdk_pci_for_each_device(void *ctx, void (*fn)(void *ctx, struct spdk_pci_d
 }
 
 /* Asks the providers until the device has appeared. Entered and left with the lock held. */
-static struct spdk_pci_device *find_or_provide(const struct spdk_pci_addr *addr)
+static struct spdk_pci_device *
+find_or_provide(const struct spdk_pci_addr *addr)
 {
 	struct spdk_pci_device *dev = find_at(addr);
 	struct spdk_pci_device_provider *provider;
@@ -298,8 +316,9 @@ static struct spdk_pci_device *find_or_provide(const struct spdk_pci_addr *addr)
 	return dev;
 }
 
-int spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx,
-			   struct spdk_pci_addr *pci_address)
+int
+spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx,
+		       struct spdk_pci_addr *pci_address)
 {
 	char text[UDMA_PCI_ADDR_LEN];
 	struct spdk_pci_device *dev;
@@ -334,7 +353,8 @@ int spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum
 }
 
 /* The provider whose devices are of a type. Under the lock. */
-static struct spdk_pci_device_provider *find_provider(const char *type)
+static struct spdk_pci_device_provider *
+find_provider(const char *type)
 {
 	struct spdk_pci_device_provider *provider;
 
@@ -346,7 +366,8 @@ static struct spdk_pci_device_provider *find_provider(const char *type)
 	return provider;
 }
 
-void spdk_pci_device_detach(struct spdk_pci_device *device)
+void
+spdk_pci_device_detach(struct spdk_pci_device *device)
 {
 	struct spdk_pci_device_provider *provider = NULL;
 	bool listed, attached = false;

@@ -15,7 +15,8 @@ struct function_list {
 };
 
 /* \return a file's number; `otherwise` if it is missing or holds anything else. */
-static long number_or(long otherwise, const char *name, const char *file, long min, long max)
+static long
+number_or(long otherwise, const char *name, const char *file, long min, long max)
 {
 	long value;
 
@@ -24,7 +25,8 @@ static long number_or(long otherwise, const char *name, const char *file, long m
 		       : otherwise;
 }
 
-static int iommu_group(const char *name)
+static int
+iommu_group(const char *name)
 {
 	char text[32], *end;
 	long group;
@@ -38,7 +40,8 @@ static int iommu_group(const char *name)
 }
 
 /* \return whether a directory of sysfs is an I/OAT function. */
-static bool read_function(struct udma_pci_function *function, const char *name)
+static bool
+read_function(struct udma_pci_function *function, const char *name)
 {
 	memset(function, 0, sizeof(*function));
 	if (udma_pci_addr_parse(&function->addr, name, strlen(name)) != 0) {
@@ -62,7 +65,8 @@ static bool read_function(struct udma_pci_function *function, const char *name)
 	return true;
 }
 
-static int append(struct function_list *list, const struct udma_pci_function *function)
+static int
+append(struct function_list *list, const struct udma_pci_function *function)
 {
 	struct udma_pci_function *grown;
 
@@ -75,7 +79,8 @@ static int append(struct function_list *list, const struct udma_pci_function *fu
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
+static int
+compare(const void *a, const void *b)
 {
 	const struct udma_pci_function *left = a, *right = b;
 
@@ -83,7 +88,8 @@ static int compare(const void *a, const void *b)
 }
 
 /* Reads all before any is shown: a visitor may do what it likes, and takes its time. */
-static int read_functions(struct function_list *list)
+static int
+read_functions(struct function_list *list)
 {
 	struct udma_pci_function function;
 	char path[PATH_MAX];
@@ -111,7 +117,8 @@ static int read_functions(struct function_list *list)
 	return rc;
 }
 
-int udma_pci_scan(int (*fn)(void *ctx, const struct udma_pci_function *function), void *ctx)
+int
+udma_pci_scan(int (*fn)(void *ctx, const struct udma_pci_function *function), void *ctx)
 {
 	struct function_list list = {0};
 	int rc = read_functions(&list);

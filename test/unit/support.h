@@ -16,8 +16,9 @@ static char g_logged[65536];
 static int g_log_lines;
 static pthread_mutex_t g_logged_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static inline void capture_line(int level, const char *file, const int line, const char *func,
-				const char *format, va_list args)
+static inline void
+capture_line(int level, const char *file, const int line, const char *func, const char *format,
+	     va_list args)
 {
 	size_t len;
 
@@ -30,7 +31,8 @@ static inline void capture_line(int level, const char *file, const int line, con
 }
 
 /** Starts with an empty log. */
-static inline void capture_log(void)
+static inline void
+capture_log(void)
 {
 	g_logged[0] = '\0';
 	g_log_lines = 0;
@@ -38,7 +40,8 @@ static inline void capture_log(void)
 }
 
 /** Exactly one line has been logged since capture_log(), and it says `text`. */
-static inline void assert_logged_once(const char *text)
+static inline void
+assert_logged_once(const char *text)
 {
 	if (g_log_lines != 1 || strstr(g_logged, text) == NULL) {
 		fail_msg("expected one line with '%s', got %d: %s", text, g_log_lines, g_logged);
@@ -49,25 +52,29 @@ static inline void assert_logged_once(const char *text)
 static char g_tree[64];
 
 /** Makes an empty directory, named in g_tree. */
-static inline void make_tree(void)
+static inline void
+make_tree(void)
 {
 	snprintf(g_tree, sizeof(g_tree), "%s", P_tmpdir "/udma-test-XXXXXX");
 	assert_non_null(mkdtemp(g_tree));
 }
 
-static inline int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
 	return remove(path);
 }
 
-static inline void remove_tree(void)
+static inline void
+remove_tree(void)
 {
 	assert_int_equal(nftw(g_tree, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 /** The path of an entry of the tree; directories on the way are made. Valid until the next call. */
-static inline const char *tree_path(const char *name)
+static inline const char *
+tree_path(const char *name)
 {
 	static char path[512];
 
@@ -80,7 +87,8 @@ static inline const char *tree_path(const char *name)
 	return path;
 }
 
-static inline void tree_bytes(const char *name, const void *bytes, size_t len)
+static inline void
+tree_bytes(const char *name, const void *bytes, size_t len)
 {
 	FILE *f = fopen(tree_path(name), "w");
 
@@ -89,12 +97,14 @@ static inline void tree_bytes(const char *name, const void *bytes, size_t len)
 	assert_int_equal(fclose(f), 0);
 }
 
-static inline void tree_file(const char *name, const char *text)
+static inline void
+tree_file(const char *name, const char *text)
 {
 	tree_bytes(name, text, strlen(text));
 }
 
-static inline void tree_link(const char *name, const char *target)
+static inline void
+tree_link(const char *name, const char *target)
 {
 	assert_int_equal(symlink(target, tree_path(name)), 0);
 }

@@ -8,7 +8,8 @@
 
 static struct spdk_pci_device g_dev;
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	(void)state;
 	make_tree();
@@ -18,7 +19,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	(void)state;
 	spdk_pci_device_unclaim(&g_dev);
@@ -33,7 +35,8 @@ struct peer {
 	int to, from;
 };
 
-static void serve(int in, int out)
+static void
+serve(int in, int out)
 {
 	char order;
 
@@ -54,7 +57,8 @@ static void serve(int in, int out)
 	_exit(0);
 }
 
-static struct peer start_peer(void)
+static struct peer
+start_peer(void)
 {
 	int to[2], from[2];
 	struct peer peer;
@@ -75,7 +79,8 @@ static struct peer start_peer(void)
 	return peer;
 }
 
-static int tell(const struct peer *peer, char order)
+static int
+tell(const struct peer *peer, char order)
 {
 	int answer;
 
@@ -84,7 +89,8 @@ static int tell(const struct peer *peer, char order)
 	return answer;
 }
 
-static void stop_peer(struct peer *peer, int sig)
+static void
+stop_peer(struct peer *peer, int sig)
 {
 	if (sig != 0) {
 		kill(peer->pid, sig);
@@ -94,7 +100,8 @@ static void stop_peer(struct peer *peer, int sig)
 	close(peer->from);
 }
 
-static void a_claim_keeps_others_out(void **state)
+static void
+a_claim_keeps_others_out(void **state)
 {
 	struct peer peer = start_peer();
 	char pid[16];
@@ -114,7 +121,8 @@ static void a_claim_keeps_others_out(void **state)
 	stop_peer(&peer, 0);
 }
 
-static void the_file_is_as_spdk_has_it(void **state)
+static void
+the_file_is_as_spdk_has_it(void **state)
 {
 	struct stat st;
 	int pid = 0, fd;
@@ -136,7 +144,8 @@ static void the_file_is_as_spdk_has_it(void **state)
 	spdk_pci_device_unclaim(&g_dev); /* harmless */
 }
 
-static void claiming_twice_and_asking_keep_the_lock(void **state)
+static void
+claiming_twice_and_asking_keep_the_lock(void **state)
 {
 	struct peer peer = start_peer();
 
@@ -151,7 +160,8 @@ static void claiming_twice_and_asking_keep_the_lock(void **state)
 	stop_peer(&peer, 0);
 }
 
-static void death_releases(void **state)
+static void
+death_releases(void **state)
 {
 	struct peer peer = start_peer();
 	struct stat st;
@@ -164,7 +174,8 @@ static void death_releases(void **state)
 	assert_int_equal(spdk_pci_device_claim(&g_dev), 0);
 }
 
-static void a_child_has_no_part_in_the_claim(void **state)
+static void
+a_child_has_no_part_in_the_claim(void **state)
 {
 	struct peer child, third = start_peer();
 
@@ -180,7 +191,8 @@ static void a_child_has_no_part_in_the_claim(void **state)
 	stop_peer(&third, 0);
 }
 
-static void what_is_no_plain_file_is_refused(void **state)
+static void
+what_is_no_plain_file_is_refused(void **state)
 {
 	struct stat st;
 	char path[512];
@@ -215,7 +227,8 @@ static void what_is_no_plain_file_is_refused(void **state)
 	assert_int_equal(udma_pci_claim_holder(&g_dev.addr), 0);
 }
 
-static void a_stale_file_of_any_contents_will_do(void **state)
+static void
+a_stale_file_of_any_contents_will_do(void **state)
 {
 	(void)state;
 	tree_file(LOCK_FILE, "more than the four bytes of a process id");
@@ -224,7 +237,8 @@ static void a_stale_file_of_any_contents_will_do(void **state)
 	assert_int_equal(g_log_lines, 0);
 }
 
-static void emulated_functions_need_no_file(void **state)
+static void
+emulated_functions_need_no_file(void **state)
 {
 	struct peer peer;
 	struct stat st;
@@ -240,7 +254,8 @@ static void emulated_functions_need_no_file(void **state)
 }
 
 /* Descriptor 0 in a device that was never claimed is the program's standard input. */
-static void unclaiming_closes_nothing_of_the_programs(void **state)
+static void
+unclaiming_closes_nothing_of_the_programs(void **state)
 {
 	int flags = fcntl(STDIN_FILENO, F_GETFD);
 
@@ -250,7 +265,8 @@ static void unclaiming_closes_nothing_of_the_programs(void **state)
 	assert_int_equal(fcntl(STDIN_FILENO, F_GETFD), flags);
 }
 
-static void functions_are_claimed_one_by_one(void **state)
+static void
+functions_are_claimed_one_by_one(void **state)
 {
 	struct spdk_pci_device other = {.addr = {0, 0x80, 4, 2}, .type = "pci"};
 	struct peer peer = start_peer();
@@ -264,26 +280,29 @@ static void functions_are_claimed_one_by_one(void **state)
 	stop_peer(&peer, 0);
 }
 
-static int map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t *phys,
-	       uint64_t *size)
+static int
+map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t *phys, uint64_t *size)
 {
 	(void)dev, (void)bar, (void)addr, (void)phys, (void)size;
 	return -ENODEV;
 }
 
-static int unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
+static int
+unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
 {
 	(void)dev, (void)bar, (void)addr;
 	return -ENODEV;
 }
 
-static int access_cfg(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
+static int
+access_cfg(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
 {
 	(void)dev, (void)value, (void)len, (void)offset;
 	return -ENODEV;
 }
 
-static void detaching_and_unhooking_release(void **state)
+static void
+detaching_and_unhooking_release(void **state)
 {
 	(void)state;
 	g_dev.map_bar = map;
@@ -301,7 +320,8 @@ static void detaching_and_unhooking_release(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_claim_keeps_others_out),

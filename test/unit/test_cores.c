@@ -5,7 +5,8 @@
 #include "env/sysfs.h"
 #include "spdk/cpuset.h"
 
-static struct spdk_env_opts options(const char *core_mask, const char *lcore_map, int main_core)
+static struct spdk_env_opts
+options(const char *core_mask, const char *lcore_map, int main_core)
 {
 	struct spdk_env_opts opts;
 
@@ -17,7 +18,8 @@ static struct spdk_env_opts options(const char *core_mask, const char *lcore_map
 	return opts;
 }
 
-static int start(const char *core_mask, const char *lcore_map, int main_core)
+static int
+start(const char *core_mask, const char *lcore_map, int main_core)
 {
 	struct spdk_env_opts opts = options(core_mask, lcore_map, main_core);
 
@@ -25,7 +27,8 @@ static int start(const char *core_mask, const char *lcore_map, int main_core)
 }
 
 /* A machine of 8 CPUs, 0-5 and 8 online, on two nodes; core 3 has a sibling. */
-static int fixture(void **state)
+static int
+fixture(void **state)
 {
 	(void)state;
 	make_tree();
@@ -41,14 +44,16 @@ static int fixture(void **state)
 	return 0;
 }
 
-static int real_machine(void **state)
+static int
+real_machine(void **state)
 {
 	(void)state;
 	capture_log();
 	return 0;
 }
 
-static int end(void **state)
+static int
+end(void **state)
 {
 	(void)state;
 	udma_cores_fini();
@@ -59,7 +64,8 @@ static int end(void **state)
 	return 0;
 }
 
-static void assert_no_cores(void)
+static void
+assert_no_cores(void)
 {
 	struct spdk_cpuset set;
 	uint32_t core;
@@ -83,7 +89,8 @@ static void assert_no_cores(void)
 }
 
 /* The cores as "0 2 3 ". */
-static const char *cores_text(void)
+static const char *
+cores_text(void)
 {
 	static char text[256];
 	uint32_t core;
@@ -96,7 +103,8 @@ static const char *cores_text(void)
 	return text;
 }
 
-static void no_cores_before_start_and_after_the_end(void **state)
+static void
+no_cores_before_start_and_after_the_end(void **state)
 {
 	(void)state;
 	assert_no_cores();
@@ -109,7 +117,8 @@ static void no_cores_before_start_and_after_the_end(void **state)
 	assert_int_equal(spdk_env_get_current_core(), 0);
 }
 
-static void masks_and_lists_are_accepted(void **state)
+static void
+masks_and_lists_are_accepted(void **state)
 {
 	static const struct {
 		const char *text, *cores;
@@ -128,7 +137,8 @@ static void masks_and_lists_are_accepted(void **state)
 	assert_int_equal(g_log_lines, 0);
 }
 
-static void bad_masks_are_refused(void **state)
+static void
+bad_masks_are_refused(void **state)
 {
 	static const char *const texts[] = {"",   "0",    "0x0", "x",        "[]",
 					    "0-", "-l 0", "3-1", "1024-1025"};
@@ -141,7 +151,8 @@ static void bad_masks_are_refused(void **state)
 	}
 }
 
-static void main_core_is_one_of_the_cores(void **state)
+static void
+main_core_is_one_of_the_cores(void **state)
 {
 	(void)state;
 	assert_int_equal(start("0xc", NULL, 3), 0);
@@ -156,7 +167,8 @@ static void main_core_is_one_of_the_cores(void **state)
 	assert_int_equal(start("0xc", NULL, -2), -EINVAL);
 }
 
-static void a_cpu_that_is_not_there_is_named(void **state)
+static void
+a_cpu_that_is_not_there_is_named(void **state)
 {
 	(void)state;
 	assert_int_equal(start("0x41", NULL, -1), -EINVAL);
@@ -169,7 +181,8 @@ static void a_cpu_that_is_not_there_is_named(void **state)
 	assert_int_equal(start("0x41", NULL, 6), 0);
 }
 
-static void maps_are_read(void **state)
+static void
+maps_are_read(void **state)
 {
 	static const struct {
 		const char *text, *cores;
@@ -187,7 +200,8 @@ static void maps_are_read(void **state)
 	}
 }
 
-static void bad_maps_are_refused(void **state)
+static void
+bad_maps_are_refused(void **state)
 {
 	static const char *const texts[] = {
 		"",    ",",    "0@",     "@0",   "0@1,",    "0@1,0@2", "0@1x",  "0-1@0-2",
@@ -203,7 +217,8 @@ static void bad_maps_are_refused(void **state)
 	assert_logged_once("set one of them to NULL");
 }
 
-static void nodes_come_from_sysfs(void **state)
+static void
+nodes_come_from_sysfs(void **state)
 {
 	(void)state;
 	assert_int_equal(start(NULL, "0@0,1@3,2@5", -1), 0);
@@ -219,7 +234,8 @@ static void nodes_come_from_sysfs(void **state)
 	assert_int_equal(spdk_env_get_next_numa_id(INT32_MAX), INT32_MAX);
 }
 
-static void siblings_come_from_sysfs(void **state)
+static void
+siblings_come_from_sysfs(void **state)
 {
 	struct spdk_cpuset set;
 
@@ -233,7 +249,8 @@ static void siblings_come_from_sysfs(void **state)
 }
 
 /* Two CPUs that this process may use; the second is the first again where there is just one. */
-static void two_cpus(int cpu[2])
+static void
+two_cpus(int cpu[2])
 {
 	cpu_set_t allowed;
 	int found = 0;
@@ -251,7 +268,8 @@ static void two_cpus(int cpu[2])
 }
 
 /* Cores 0 (main), 10 and 11, on CPUs that can be used. */
-static int start_three(int cpu[2])
+static int
+start_three(int cpu[2])
 {
 	char map[64];
 
@@ -268,7 +286,8 @@ struct seen {
 	bool in_time;
 };
 
-static int look_around(void *arg)
+static int
+look_around(void *arg)
 {
 	struct seen *seen = arg;
 
@@ -279,7 +298,8 @@ static int look_around(void *arg)
 	return 5;
 }
 
-static void threads_run_pinned(void **state)
+static void
+threads_run_pinned(void **state)
 {
 	struct seen seen[2];
 	int cpu[2];
@@ -299,7 +319,8 @@ static void threads_run_pinned(void **state)
 	assert_int_equal(spdk_env_get_current_core(), 0);
 }
 
-static void the_callers_affinity_stays(void **state)
+static void
+the_callers_affinity_stays(void **state)
 {
 	cpu_set_t before, after;
 	int cpu[2];
@@ -311,7 +332,8 @@ static void the_callers_affinity_stays(void **state)
 	assert_true(CPU_EQUAL(&before, &after));
 }
 
-static void launch_refuses_foreign_and_own_cores(void **state)
+static void
+launch_refuses_foreign_and_own_cores(void **state)
 {
 	int cpu[2];
 
@@ -330,7 +352,8 @@ static void launch_refuses_foreign_and_own_cores(void **state)
 
 static sem_t g_go, g_started;
 
-static int wait_for_go(void *arg)
+static int
+wait_for_go(void *arg)
 {
 	(void)arg;
 	sem_post(&g_started);
@@ -338,14 +361,16 @@ static int wait_for_go(void *arg)
 	return 0;
 }
 
-static int count_up(void *arg)
+static int
+count_up(void *arg)
 {
 	++*(int *)arg;
 	sem_post(&g_started);
 	return 0;
 }
 
-static void one_function_at_a_time(void **state)
+static void
+one_function_at_a_time(void **state)
 {
 	int cpu[2], count = 0;
 
@@ -372,7 +397,8 @@ static void one_function_at_a_time(void **state)
 	assert_int_equal(count, 100);
 }
 
-static int launch_neighbour(void *arg)
+static int
+launch_neighbour(void *arg)
 {
 	struct seen *seen = arg;
 
@@ -385,7 +411,8 @@ static int launch_neighbour(void *arg)
 	return 0;
 }
 
-static void threads_launch_threads(void **state)
+static void
+threads_launch_threads(void **state)
 {
 	struct seen seen[2];
 	int cpu[2];
@@ -399,12 +426,14 @@ static void threads_launch_threads(void **state)
 	assert_true(seen[0].in_time);
 }
 
-static int leave(void *arg)
+static int
+leave(void *arg)
 {
 	pthread_exit(arg);
 }
 
-static void a_thread_may_leave_by_pthread_exit(void **state)
+static void
+a_thread_may_leave_by_pthread_exit(void **state)
 {
 	int cpu[2];
 
@@ -416,13 +445,15 @@ static void a_thread_may_leave_by_pthread_exit(void **state)
 	spdk_env_thread_wait_all();
 }
 
-static void *ask_core(void *arg)
+static void *
+ask_core(void *arg)
 {
 	*(uint32_t *)arg = spdk_env_get_current_core();
 	return NULL;
 }
 
-static void other_threads_are_on_no_core(void **state)
+static void
+other_threads_are_on_no_core(void **state)
 {
 	uint32_t core = 0;
 	pthread_t thread;
@@ -434,13 +465,15 @@ static void other_threads_are_on_no_core(void **state)
 	assert_int_equal(core, SPDK_ENV_LCORE_ID_ANY);
 }
 
-static void *take_affinity(void *arg)
+static void *
+take_affinity(void *arg)
 {
 	sched_getaffinity(0, sizeof(cpu_set_t), arg);
 	return arg;
 }
 
-static void affinity_is_lifted_and_restored(void **state)
+static void
+affinity_is_lifted_and_restored(void **state)
 {
 	cpu_set_t before, one, inside, after;
 	int cpu[2];
@@ -462,7 +495,8 @@ static void affinity_is_lifted_and_restored(void **state)
 	sched_setaffinity(0, sizeof(before), &before);
 }
 
-static void the_process_knows_itself(void **state)
+static void
+the_process_knows_itself(void **state)
 {
 	(void)state;
 	assert_int_equal(spdk_get_tid(), getpid()); /* this is the first thread */
@@ -472,7 +506,8 @@ static void the_process_knows_itself(void **state)
 #define ON_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture, end)
 #define ON_MACHINE(test) cmocka_unit_test_setup_teardown(test, real_machine, end)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_FIXTURE(no_cores_before_start_and_after_the_end),

@@ -4,7 +4,8 @@
 #include "spdk/cpuset.h"
 
 /* The set that holds just the cores given, ended by -1. */
-static struct spdk_cpuset set_of(const int *cores)
+static struct spdk_cpuset
+set_of(const int *cores)
 {
 	struct spdk_cpuset set;
 
@@ -17,7 +18,8 @@ static struct spdk_cpuset set_of(const int *cores)
 
 #define SET(...) set_of((const int[]){__VA_ARGS__, -1})
 
-static void assert_parses(const char *text, struct spdk_cpuset want)
+static void
+assert_parses(const char *text, struct spdk_cpuset want)
 {
 	struct spdk_cpuset set = SET(9, 1023);
 
@@ -28,7 +30,8 @@ static void assert_parses(const char *text, struct spdk_cpuset want)
 	assert_int_equal(g_log_lines, 0);
 }
 
-static void masks_are_read(void **state)
+static void
+masks_are_read(void **state)
 {
 	char large[300];
 
@@ -45,7 +48,8 @@ static void masks_are_read(void **state)
 	assert_parses(large, SET(1023));
 }
 
-static void lists_are_read(void **state)
+static void
+lists_are_read(void **state)
 {
 	(void)state;
 	assert_parses("[0,2-3]", SET(0, 2, 3));
@@ -55,7 +59,8 @@ static void lists_are_read(void **state)
 	assert_parses("[2-2,2]", SET(2));
 }
 
-static void garbage_is_refused_and_changes_nothing(void **state)
+static void
+garbage_is_refused_and_changes_nothing(void **state)
 {
 	static const char *const texts[] = {
 		"",
@@ -100,7 +105,8 @@ static void garbage_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(spdk_cpuset_parse(NULL, "1"), -EINVAL);
 }
 
-static void sets_are_printed(void **state)
+static void
+sets_are_printed(void **state)
 {
 	struct spdk_cpuset set = SET(-1), again;
 
@@ -115,7 +121,8 @@ static void sets_are_printed(void **state)
 	assert_true(spdk_cpuset_equal(&again, &set));
 }
 
-static void sets_are_combined(void **state)
+static void
+sets_are_combined(void **state)
 {
 	struct spdk_cpuset a = SET(0, 1, 1023), b = SET(1, 2), *set = spdk_cpuset_alloc();
 
@@ -144,7 +151,8 @@ static void sets_are_combined(void **state)
 	spdk_cpuset_free(NULL);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(masks_are_read),

@@ -32,7 +32,8 @@ static const struct {
 
 #define WANTED (sizeof(g_wanted) / sizeof(g_wanted[0]))
 
-static void the_driver_serves_all_ids(void **state)
+static void
+the_driver_serves_all_ids(void **state)
 {
 	size_t n = 0;
 
@@ -54,7 +55,8 @@ static void the_driver_serves_all_ids(void **state)
 	}
 }
 
-static void generations_have_names(void **state)
+static void
+generations_have_names(void **state)
 {
 	size_t named = 0;
 
@@ -68,7 +70,8 @@ static void generations_have_names(void **state)
 	assert_int_equal(named, WANTED);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_driver_serves_all_ids),

@@ -9,7 +9,8 @@ static char g_stderr[1 << 20];
 static int g_saved_stderr, g_file;
 
 /* stderr goes to a file from here to take_stderr(). */
-static void divert_stderr(void)
+static void
+divert_stderr(void)
 {
 	g_file = memfd_create("stderr", MFD_CLOEXEC);
 	assert_true(g_file >= 0);
@@ -17,7 +18,8 @@ static void divert_stderr(void)
 	assert_true(dup2(g_file, STDERR_FILENO) >= 0);
 }
 
-static const char *take_stderr(void)
+static const char *
+take_stderr(void)
 {
 	ssize_t n;
 
@@ -30,7 +32,8 @@ static const char *take_stderr(void)
 	return g_stderr;
 }
 
-static int defaults(void **state)
+static int
+defaults(void **state)
 {
 	(void)state;
 	spdk_log_close();
@@ -40,7 +43,8 @@ static int defaults(void **state)
 	return 0;
 }
 
-static void a_line_says_where_it_is_from(void **state)
+static void
+a_line_says_where_it_is_from(void **state)
 {
 	(void)state;
 	divert_stderr();
@@ -52,7 +56,8 @@ static void a_line_says_where_it_is_from(void **state)
 					   "bare\n");
 }
 
-static void levels_above_the_print_level_are_dropped(void **state)
+static void
+levels_above_the_print_level_are_dropped(void **state)
 {
 	(void)state;
 	assert_int_equal(spdk_log_get_print_level(), SPDK_LOG_NOTICE);
@@ -70,7 +75,8 @@ static void levels_above_the_print_level_are_dropped(void **state)
 	assert_string_equal(take_stderr(), "ace");
 }
 
-static void long_texts_come_whole(void **state)
+static void
+long_texts_come_whole(void **state)
 {
 	char *text = malloc(200001);
 
@@ -91,7 +97,8 @@ static void long_texts_come_whole(void **state)
 	free(text);
 }
 
-static void *log_many(void *arg)
+static void *
+log_many(void *arg)
 {
 	for (int i = 0; i < 500; i++) {
 		SPDK_ERRLOG("%s\n", (const char *)arg);
@@ -99,7 +106,8 @@ static void *log_many(void *arg)
 	return NULL;
 }
 
-static void lines_of_threads_do_not_mix(void **state)
+static void
+lines_of_threads_do_not_mix(void **state)
 {
 	static char text[2][1500];
 	pthread_t thread[2];
@@ -139,7 +147,8 @@ static void lines_of_threads_do_not_mix(void **state)
 	assert_int_equal(lines, 1000);
 }
 
-static void errno_survives(void **state)
+static void
+errno_survives(void **state)
 {
 	(void)state;
 	divert_stderr();
@@ -154,8 +163,9 @@ static int g_level, g_line;
 static char g_text[64];
 static const char *g_path;
 
-static void receive(int level, const char *file, const int line, const char *func,
-		    const char *format, va_list args)
+static void
+receive(int level, const char *file, const int line, const char *func, const char *format,
+	va_list args)
 {
 	(void)func;
 	g_level = level;
@@ -164,7 +174,8 @@ static void receive(int level, const char *file, const int line, const char *fun
 	vsnprintf(g_text, sizeof(g_text), format, args);
 }
 
-static void a_function_takes_the_place_of_stderr(void **state)
+static void
+a_function_takes_the_place_of_stderr(void **state)
 {
 	(void)state;
 	spdk_log_open(receive);
@@ -186,7 +197,8 @@ static void a_function_takes_the_place_of_stderr(void **state)
 	assert_int_equal(g_line, 9);
 }
 
-static void flags_are_found_by_name(void **state)
+static void
+flags_are_found_by_name(void **state)
 {
 	struct spdk_log_flag *flag;
 	int found = 0;
@@ -217,7 +229,8 @@ static void flags_are_found_by_name(void **state)
 	assert_int_equal(found, 1);
 }
 
-static void info_needs_its_flag(void **state)
+static void
+info_needs_its_flag(void **state)
 {
 	(void)state;
 	spdk_log_set_print_level(SPDK_LOG_DEBUG);
@@ -230,7 +243,8 @@ static void info_needs_its_flag(void **state)
 	assert_non_null(strstr(g_stderr, "*INFO*: on\n"));
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_line_says_where_it_is_from, defaults),

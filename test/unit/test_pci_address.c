@@ -3,7 +3,8 @@
 #include "support.h"
 #include "pci/pci_internal.h"
 
-static void addresses_are_read(void **state)
+static void
+addresses_are_read(void **state)
 {
 	static const struct {
 		const char *text;
@@ -33,7 +34,8 @@ static void addresses_are_read(void **state)
 	assert_int_equal(g_log_lines, 0);
 }
 
-static void anything_else_is_refused(void **state)
+static void
+anything_else_is_refused(void **state)
 {
 	static const char *const texts[] = {
 		"",
@@ -82,7 +84,8 @@ static void anything_else_is_refused(void **state)
 	assert_int_equal(spdk_pci_addr_compare(&addr, &before), 0);
 }
 
-static void text_need_not_end_in_nul(void **state)
+static void
+text_need_not_end_in_nul(void **state)
 {
 	char *text = malloc(12);
 	struct spdk_pci_addr addr;
@@ -98,7 +101,8 @@ static void text_need_not_end_in_nul(void **state)
 	free(text);
 }
 
-static void addresses_are_printed(void **state)
+static void
+addresses_are_printed(void **state)
 {
 	struct spdk_pci_addr addr = {0, 0, 4, 0}, large = {0xffffffff, 0xff, 31, 7}, again;
 	char text[32];
@@ -115,7 +119,8 @@ static void addresses_are_printed(void **state)
 	assert_int_equal(spdk_pci_addr_compare(&again, &large), 0);
 }
 
-static void addresses_are_ordered(void **state)
+static void
+addresses_are_ordered(void **state)
 {
 	static const struct spdk_pci_addr order[] = {
 		{0, 0, 0, 0}, {0, 0, 0, 7}, {0, 0, 1, 0},          {0, 0, 31, 7},
@@ -133,7 +138,8 @@ static void addresses_are_ordered(void **state)
 	}
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_read),

@@ -6,8 +6,8 @@
 static uint8_t g_cfg[4096];
 static int g_calls, g_fail;
 
-static int map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t *phys,
-	       uint64_t *size)
+static int
+map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t *phys, uint64_t *size)
 {
 	(void)dev;
 	g_calls++;
@@ -17,7 +17,8 @@ static int map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t 
 	return g_fail;
 }
 
-static int unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
+static int
+unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
 {
 	(void)dev, (void)bar;
 	g_calls++;
@@ -25,7 +26,8 @@ static int unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
 	return g_fail;
 }
 
-static int cfg_read(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
+static int
+cfg_read(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
 {
 	(void)dev;
 	g_calls++;
@@ -37,7 +39,8 @@ static int cfg_read(struct spdk_pci_device *dev, void *value, uint32_t len, uint
 	return 0;
 }
 
-static int cfg_write(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
+static int
+cfg_write(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
 {
 	(void)dev;
 	g_calls++;
@@ -48,7 +51,8 @@ static int cfg_write(struct spdk_pci_device *dev, void *value, uint32_t len, uin
 
 static struct spdk_pci_device g_dev;
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	(void)state;
 	memset(g_cfg, 0, sizeof(g_cfg));
@@ -67,7 +71,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static void accessors_give_what_the_device_holds(void **state)
+static void
+accessors_give_what_the_device_holds(void **state)
 {
 	struct spdk_pci_addr addr = spdk_pci_device_get_addr(&g_dev);
 	struct spdk_pci_id id = spdk_pci_device_get_id(&g_dev);
@@ -88,7 +93,8 @@ static void accessors_give_what_the_device_holds(void **state)
 	assert_string_equal(spdk_pci_device_get_type(&g_dev), "test");
 }
 
-static void removed_devices_say_so(void **state)
+static void
+removed_devices_say_so(void **state)
 {
 	(void)state;
 	assert_false(spdk_pci_device_is_removed(&g_dev));
@@ -99,7 +105,8 @@ static void removed_devices_say_so(void **state)
 	assert_true(spdk_pci_device_is_removed(&g_dev));
 }
 
-static void bars_are_mapped_by_the_device(void **state)
+static void
+bars_are_mapped_by_the_device(void **state)
 {
 	uint64_t phys = 1, size = 1;
 	void *addr = &g_dev;
@@ -118,7 +125,8 @@ static void bars_are_mapped_by_the_device(void **state)
 	assert_int_equal(spdk_pci_device_unmap_bar(&g_dev, 0, g_cfg), -ENODEV);
 }
 
-static void bad_bar_calls_do_not_reach_the_device(void **state)
+static void
+bad_bar_calls_do_not_reach_the_device(void **state)
 {
 	uint64_t phys, size;
 	void *addr;
@@ -135,7 +143,8 @@ static void bad_bar_calls_do_not_reach_the_device(void **state)
 	assert_int_equal(g_calls, 0);
 }
 
-static void configuration_space_is_little_endian(void **state)
+static void
+configuration_space_is_little_endian(void **state)
 {
 	static const uint8_t bytes[] = {0x11, 0x22, 0x33, 0x44};
 	uint16_t word;
@@ -158,7 +167,8 @@ static void configuration_space_is_little_endian(void **state)
 	assert_int_equal(g_cfg[0xfff], 0x11);
 }
 
-static void configuration_space_has_an_end(void **state)
+static void
+configuration_space_has_an_end(void **state)
 {
 	static const struct {
 		uint32_t len, offset;
@@ -188,14 +198,16 @@ static void configuration_space_has_an_end(void **state)
 	assert_int_equal(spdk_pci_device_cfg_write32(&g_dev, 0, 0), -EIO);
 }
 
-static void put32(uint32_t offset, uint32_t value)
+static void
+put32(uint32_t offset, uint32_t value)
 {
 	for (int i = 0; i < 4; i++) {
 		g_cfg[offset + (uint32_t)i] = (uint8_t)(value >> 8 * i);
 	}
 }
 
-static void the_serial_number_is_found(void **state)
+static void
+the_serial_number_is_found(void **state)
 {
 	char sn[17];
 
@@ -211,7 +223,8 @@ static void the_serial_number_is_found(void **state)
 	assert_int_equal(spdk_pci_device_get_serial_number(NULL, sn, 17), -EINVAL);
 }
 
-static void capability_chains_may_be_hostile(void **state)
+static void
+capability_chains_may_be_hostile(void **state)
 {
 	char sn[17];
 
@@ -231,7 +244,8 @@ static void capability_chains_may_be_hostile(void **state)
 	assert_int_equal(spdk_pci_device_get_serial_number(&g_dev, sn, 17), -EIO);
 }
 
-static void there_are_no_interrupts(void **state)
+static void
+there_are_no_interrupts(void **state)
 {
 	(void)state;
 	assert_int_equal(spdk_pci_device_enable_interrupt(&g_dev), -ENOTSUP);
@@ -243,7 +257,8 @@ static void there_are_no_interrupts(void **state)
 	assert_int_equal(spdk_pci_device_get_interrupt_efd_by_index(&g_dev, 0), -ENOTSUP);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(accessors_give_what_the_device_holds, setup),

@@ -11,8 +11,8 @@
 #define VFIO_BIND "bind@/x\0ACTION=bind\0SUBSYSTEM=pci\0DRIVER=vfio-pci\0PCI_SLOT_NAME=0000:80:04.7"
 #define NET_ADD   "add@/x\0ACTION=add\0SUBSYSTEM=net\0DEVPATH=/devices/0000:00:05.0/net/eth0"
 
-static void assert_event(const char *message, size_t len, enum spdk_pci_event_type action,
-			 const char *addr)
+static void
+assert_event(const char *message, size_t len, enum spdk_pci_event_type action, const char *addr)
 {
 	struct spdk_pci_event event;
 	char text[32];
@@ -23,7 +23,8 @@ static void assert_event(const char *message, size_t len, enum spdk_pci_event_ty
 	assert_string_equal(text, addr);
 }
 
-static void devices_come_and_go(void **state)
+static void
+devices_come_and_go(void **state)
 {
 	static const char vfio_remove[] =
 		"\0PCI_SLOT_NAME=0000:80:04.7\0DRIVER=vfio-pci\0ACTION=remove";
@@ -40,7 +41,8 @@ static void devices_come_and_go(void **state)
 		text, sizeof(text)                                                                 \
 	}
 
-static void other_messages_are_none(void **state)
+static void
+other_messages_are_none(void **state)
 {
 	static const struct {
 		const char *text;
@@ -77,7 +79,8 @@ static void other_messages_are_none(void **state)
 }
 
 /* The sanitizer watches the byte behind each piece. */
-static void cut_messages_are_not_read_past_their_end(void **state)
+static void
+cut_messages_are_not_read_past_their_end(void **state)
 {
 	struct spdk_pci_event event;
 	int events = 0;
@@ -94,7 +97,8 @@ static void cut_messages_are_not_read_past_their_end(void **state)
 	assert_int_equal(events, 1); /* the whole one: half an address is no address */
 }
 
-static void random_bytes_do_no_harm(void **state)
+static void
+random_bytes_do_no_harm(void **state)
 {
 	static const char alphabet[] = "\0\0=/:.01ACTIONDEVPATHuioadd";
 	struct spdk_pci_event event;
@@ -115,7 +119,8 @@ static void random_bytes_do_no_harm(void **state)
 	}
 }
 
-static void events_are_read_from_a_descriptor(void **state)
+static void
+events_are_read_from_a_descriptor(void **state)
 {
 	struct spdk_pci_event event;
 	int fd[2];
@@ -142,7 +147,8 @@ static void events_are_read_from_a_descriptor(void **state)
 	assert_logged_once("cannot read PCI events");
 }
 
-static void listening_does_not_block(void **state)
+static void
+listening_does_not_block(void **state)
 {
 	struct spdk_pci_event event;
 	int fd = spdk_pci_event_listen();
@@ -157,12 +163,14 @@ static void listening_does_not_block(void **state)
 	close(fd);
 }
 
-static void handler(const void *failure_addr, void *ctx)
+static void
+handler(const void *failure_addr, void *ctx)
 {
 	(void)failure_addr, (void)ctx;
 }
 
-static void no_signal_handler_is_installed(void **state)
+static void
+no_signal_handler_is_installed(void **state)
 {
 	struct sigaction before, after;
 
@@ -176,7 +184,8 @@ static void no_signal_handler_is_installed(void **state)
 	assert_true(before.sa_handler == after.sa_handler);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices_come_and_go),

@@ -3,26 +3,29 @@
 #include "support.h"
 #include "pci/pci_internal.h"
 
-static int map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t *phys,
-	       uint64_t *size)
+static int
+map(struct spdk_pci_device *dev, uint32_t bar, void **addr, uint64_t *phys, uint64_t *size)
 {
 	(void)dev, (void)bar, (void)addr, (void)phys, (void)size;
 	return -ENODEV;
 }
 
-static int unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
+static int
+unmap(struct spdk_pci_device *dev, uint32_t bar, void *addr)
 {
 	(void)dev, (void)bar, (void)addr;
 	return -ENODEV;
 }
 
-static int access_cfg(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
+static int
+access_cfg(struct spdk_pci_device *dev, void *value, uint32_t len, uint32_t offset)
 {
 	(void)dev, (void)value, (void)len, (void)offset;
 	return -ENODEV;
 }
 
-static void fill(struct spdk_pci_device *dev, uint8_t number, const char *type)
+static void
+fill(struct spdk_pci_device *dev, uint8_t number, const char *type)
 {
 	*dev = (struct spdk_pci_device){
 		.addr = {.domain = 0x7e57, .bus = number},
@@ -50,7 +53,8 @@ static char g_offered[64];
 static int g_answer[DEVICES + 1];
 static void (*g_inside)(struct spdk_pci_device *dev);
 
-static int take(void *ctx, struct spdk_pci_device *dev)
+static int
+take(void *ctx, struct spdk_pci_device *dev)
 {
 	char number[8];
 	int answer = g_answer[dev->addr.bus];
@@ -64,14 +68,16 @@ static int take(void *ctx, struct spdk_pci_device *dev)
 	return answer;
 }
 
-static const char *enumerate(int want)
+static const char *
+enumerate(int want)
 {
 	g_offered[0] = '\0';
 	assert_int_equal(spdk_pci_enumerate(g_driver, take, g_offered), want);
 	return g_offered;
 }
 
-static int attach(struct spdk_pci_device *dev)
+static int
+attach(struct spdk_pci_device *dev)
 {
 	struct spdk_pci_addr addr = dev->addr;
 
@@ -79,7 +85,8 @@ static int attach(struct spdk_pci_device *dev)
 	return spdk_pci_device_attach(g_driver, take, g_offered, &addr);
 }
 
-static void start_env(struct spdk_pci_addr *allowed, struct spdk_pci_addr *blocked, size_t n)
+static void
+start_env(struct spdk_pci_addr *allowed, struct spdk_pci_addr *blocked, size_t n)
 {
 	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
 
@@ -91,7 +98,8 @@ static void start_env(struct spdk_pci_addr *allowed, struct spdk_pci_addr *block
 	assert_int_equal(spdk_env_init(&opts), 0);
 }
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	static const int order[DEVICES] = {3, 0, 4, 1, 2};
 
@@ -111,7 +119,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	(void)state;
 	for (int i = 0; i <= DEVICES; i++) {
@@ -123,7 +132,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void drivers_are_found_by_name(void **state)
+static void
+drivers_are_found_by_name(void **state)
 {
 	(void)state;
 	assert_non_null(spdk_pci_ioat_get_driver());
@@ -148,7 +158,8 @@ static void drivers_are_found_by_name(void **state)
 	assert_null(spdk_pci_get_driver("x"));
 }
 
-static void devices_are_offered_in_order_and_once(void **state)
+static void
+devices_are_offered_in_order_and_once(void **state)
 {
 	(void)state;
 	assert_string_equal(enumerate(0), "0 1 2 3 4 ");
@@ -158,7 +169,8 @@ static void devices_are_offered_in_order_and_once(void **state)
 	assert_string_equal(enumerate(0), "1 3 ");
 }
 
-static void what_is_left_is_offered_again(void **state)
+static void
+what_is_left_is_offered_again(void **state)
 {
 	(void)state;
 	g_answer[1] = 1;
@@ -169,7 +181,8 @@ static void what_is_left_is_offered_again(void **state)
 	assert_string_equal(enumerate(0), "");
 }
 
-static void a_failure_does_not_keep_the_others_away(void **state)
+static void
+a_failure_does_not_keep_the_others_away(void **state)
 {
 	(void)state;
 	g_answer[0] = -EIO;
@@ -183,7 +196,8 @@ static void a_failure_does_not_keep_the_others_away(void **state)
 	assert_string_equal(enumerate(0), "0 ");
 }
 
-static void devices_that_go_are_not_offered(void **state)
+static void
+devices_that_go_are_not_offered(void **state)
 {
 	(void)state;
 	g_dev[1].internal.removed = true;
@@ -194,7 +208,8 @@ static void devices_that_go_are_not_offered(void **state)
 	assert_string_equal(g_offered, "");
 }
 
-static void each_driver_has_its_devices(void **state)
+static void
+each_driver_has_its_devices(void **state)
 {
 	struct spdk_pci_driver *other = spdk_pci_get_driver("other_driver");
 
@@ -207,7 +222,8 @@ static void each_driver_has_its_devices(void **state)
 	assert_string_equal(g_offered, "5 ");
 }
 
-static void bad_calls_are_refused(void **state)
+static void
+bad_calls_are_refused(void **state)
 {
 	struct spdk_pci_addr addr = g_dev[0].addr;
 
@@ -227,7 +243,8 @@ static void bad_calls_are_refused(void **state)
 	start_env(NULL, NULL, 0);
 }
 
-static void hooks_are_checked(void **state)
+static void
+hooks_are_checked(void **state)
 {
 	struct spdk_pci_device dev;
 
@@ -257,7 +274,8 @@ static void hooks_are_checked(void **state)
 	assert_string_equal(enumerate(0), "0 1 2 3 4 ");
 }
 
-static void attached_devices_stay_hooked(void **state)
+static void
+attached_devices_stay_hooked(void **state)
 {
 	(void)state;
 	assert_int_equal(attach(&g_dev[2]), 0);
@@ -273,7 +291,8 @@ static void attached_devices_stay_hooked(void **state)
 	assert_string_equal(enumerate(0), "2 ");
 }
 
-static void one_device_is_attached_by_address(void **state)
+static void
+one_device_is_attached_by_address(void **state)
 {
 	struct spdk_pci_addr nowhere = {.domain = 0x7e57, .bus = 99};
 
@@ -294,7 +313,8 @@ static void one_device_is_attached_by_address(void **state)
 
 static char g_listed[64];
 
-static void list(void *ctx, struct spdk_pci_device *dev)
+static void
+list(void *ctx, struct spdk_pci_device *dev)
 {
 	char number[8];
 
@@ -305,7 +325,8 @@ static void list(void *ctx, struct spdk_pci_device *dev)
 	}
 }
 
-static void list_and_unhook(void *ctx, struct spdk_pci_device *dev)
+static void
+list_and_unhook(void *ctx, struct spdk_pci_device *dev)
 {
 	list(ctx, dev);
 	if (dev->addr.domain == 0x7e57 && dev->addr.bus != 1) {
@@ -314,7 +335,8 @@ static void list_and_unhook(void *ctx, struct spdk_pci_device *dev)
 	}
 }
 
-static void all_devices_are_listed(void **state)
+static void
+all_devices_are_listed(void **state)
 {
 	(void)state;
 	assert_int_equal(attach(&g_dev[1]), 0);
@@ -331,12 +353,14 @@ static void all_devices_are_listed(void **state)
 
 /* ---- Callbacks that change what is being walked ---- */
 
-static void detach_it(struct spdk_pci_device *dev)
+static void
+detach_it(struct spdk_pci_device *dev)
 {
 	spdk_pci_device_detach(dev);
 }
 
-static void a_callback_may_detach_its_device(void **state)
+static void
+a_callback_may_detach_its_device(void **state)
 {
 	(void)state;
 	g_inside = detach_it;
@@ -346,14 +370,16 @@ static void a_callback_may_detach_its_device(void **state)
 	assert_string_equal(enumerate(0), "0 1 2 3 4 ");
 }
 
-static void detach_and_unhook(struct spdk_pci_device *dev)
+static void
+detach_and_unhook(struct spdk_pci_device *dev)
 {
 	spdk_pci_device_detach(dev);
 	spdk_pci_unhook_device(dev);
 	memset(dev, 0xa5, sizeof(*dev));
 }
 
-static void a_callback_may_unhook_its_device(void **state)
+static void
+a_callback_may_unhook_its_device(void **state)
 {
 	struct spdk_pci_device gone;
 
@@ -369,7 +395,8 @@ static void a_callback_may_unhook_its_device(void **state)
 	}
 }
 
-static void hook_another(struct spdk_pci_device *dev)
+static void
+hook_another(struct spdk_pci_device *dev)
 {
 	if (dev == &g_dev[2]) {
 		assert_int_equal(spdk_pci_hook_device(g_driver, &g_dev[5]), 0);
@@ -377,21 +404,24 @@ static void hook_another(struct spdk_pci_device *dev)
 	}
 }
 
-static void a_callback_may_hook_and_unhook_others(void **state)
+static void
+a_callback_may_hook_and_unhook_others(void **state)
 {
 	(void)state;
 	g_inside = hook_another;
 	assert_string_equal(enumerate(0), "0 1 2 4 5 ");
 }
 
-static void detach_the_one_before(struct spdk_pci_device *dev)
+static void
+detach_the_one_before(struct spdk_pci_device *dev)
 {
 	if (dev->addr.bus > 0) {
 		spdk_pci_device_detach(dev - 1);
 	}
 }
 
-static void a_callback_may_detach_others(void **state)
+static void
+a_callback_may_detach_others(void **state)
 {
 	(void)state;
 	g_inside = detach_the_one_before;
@@ -400,14 +430,16 @@ static void a_callback_may_detach_others(void **state)
 	assert_string_equal(enumerate(0), "0 1 2 3 ");
 }
 
-static int refuse(void *ctx, struct spdk_pci_device *dev)
+static int
+refuse(void *ctx, struct spdk_pci_device *dev)
 {
 	(void)dev;
 	++*(int *)ctx;
 	return 1;
 }
 
-static void enumerate_again(struct spdk_pci_device *dev)
+static void
+enumerate_again(struct spdk_pci_device *dev)
 {
 	int offered = 0;
 
@@ -416,7 +448,8 @@ static void enumerate_again(struct spdk_pci_device *dev)
 	assert_int_equal(offered, DEVICES - 1 - dev->addr.bus);
 }
 
-static void a_callback_may_enumerate(void **state)
+static void
+a_callback_may_enumerate(void **state)
 {
 	(void)state;
 	g_inside = enumerate_again;
@@ -425,14 +458,16 @@ static void a_callback_may_enumerate(void **state)
 
 /* ---- Lists ---- */
 
-static void restart(struct spdk_pci_addr *allowed, struct spdk_pci_addr *blocked, size_t n)
+static void
+restart(struct spdk_pci_addr *allowed, struct spdk_pci_addr *blocked, size_t n)
 {
 	spdk_env_fini();
 	start_env(allowed, blocked, n);
 	capture_log();
 }
 
-static void lists_are_about_our_devices(void **state)
+static void
+lists_are_about_our_devices(void **state)
 {
 	struct spdk_pci_addr some[] = {g_dev[1].addr, g_dev[3].addr};
 
@@ -463,7 +498,8 @@ static void lists_are_about_our_devices(void **state)
 	assert_string_equal(enumerate(0), "0 1 2 3 4 ");
 }
 
-static void only_one_list_at_a_time(void **state)
+static void
+only_one_list_at_a_time(void **state)
 {
 	struct spdk_env_opts opts = {
 		.num_pci_addr = 1, .pci_allowed = &g_dev[0].addr, .pci_blocked = &g_dev[1].addr};
@@ -474,7 +510,8 @@ static void only_one_list_at_a_time(void **state)
 	assert_true(udma_pci_is_allowed(&g_dev[1].addr));
 }
 
-static void the_end_detaches_what_is_attached(void **state)
+static void
+the_end_detaches_what_is_attached(void **state)
 {
 	(void)state;
 	assert_int_equal(attach(&g_dev[1]), 0);
@@ -495,14 +532,16 @@ static int g_asked[3], g_told;
 static struct spdk_pci_device *g_provided;
 static bool g_lies;
 
-static int ask_first(const struct spdk_pci_addr *addr)
+static int
+ask_first(const struct spdk_pci_addr *addr)
 {
 	(void)addr;
 	g_asked[0]++;
 	return g_lies ? 0 : -ENODEV; /* it may say yes and have none */
 }
 
-static int ask_second(const struct spdk_pci_addr *addr)
+static int
+ask_second(const struct spdk_pci_addr *addr)
 {
 	g_asked[1]++;
 	if (addr->domain != 0x7e57 || addr->bus != 50) {
@@ -514,7 +553,8 @@ static int ask_second(const struct spdk_pci_addr *addr)
 	return spdk_pci_hook_device(spdk_pci_get_driver("test_driver"), g_provided);
 }
 
-static void tell_second(struct spdk_pci_device *dev)
+static void
+tell_second(struct spdk_pci_device *dev)
 {
 	g_told++;
 	assert_ptr_equal(dev, g_provided);
@@ -524,14 +564,16 @@ static void tell_second(struct spdk_pci_device *dev)
 	g_provided = NULL;
 }
 
-static int ask_third(const struct spdk_pci_addr *addr)
+static int
+ask_third(const struct spdk_pci_addr *addr)
 {
 	(void)addr;
 	g_asked[2]++;
 	return -ENODEV;
 }
 
-static void tell_nobody(struct spdk_pci_device *dev)
+static void
+tell_nobody(struct spdk_pci_device *dev)
 {
 	(void)dev;
 	fail();
@@ -546,7 +588,8 @@ SPDK_PCI_REGISTER_DEVICE_PROVIDER(third, &g_third)
 
 static int g_fifty;
 
-static int take_fifty(void *ctx, struct spdk_pci_device *dev)
+static int
+take_fifty(void *ctx, struct spdk_pci_device *dev)
 {
 	(void)ctx;
 	assert_ptr_equal(dev, g_provided);
@@ -554,7 +597,8 @@ static int take_fifty(void *ctx, struct spdk_pci_device *dev)
 	return 0;
 }
 
-static void providers_are_asked_in_turn(void **state)
+static void
+providers_are_asked_in_turn(void **state)
 {
 	struct spdk_pci_addr addr = {.domain = 0x7e57, .bus = 50},
 			     nowhere = {.domain = 0x7e57, .bus = 51};
@@ -598,7 +642,8 @@ static void providers_are_asked_in_turn(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(drivers_are_found_by_name),

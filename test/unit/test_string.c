@@ -3,7 +3,8 @@
 #include "support.h"
 #include "spdk/string.h"
 
-static void strtol_reads_whole_numbers(void **state)
+static void
+strtol_reads_whole_numbers(void **state)
 {
 	(void)state;
 	assert_int_equal(spdk_strtol("0", 10), 0);
@@ -15,7 +16,8 @@ static void strtol_reads_whole_numbers(void **state)
 	assert_true(spdk_strtoll("9223372036854775807", 10) == LLONG_MAX);
 }
 
-static void strtol_refuses_what_is_no_number(void **state)
+static void
+strtol_refuses_what_is_no_number(void **state)
 {
 	static const char *const texts[] = {"", "x", "1x", "5 ", "0x", "-", "1.5", "-5x", "1e3"};
 
@@ -28,7 +30,8 @@ static void strtol_refuses_what_is_no_number(void **state)
 	assert_int_equal(spdk_strtol("1", 37), -EINVAL);
 }
 
-static void strtol_refuses_negative_and_too_large(void **state)
+static void
+strtol_refuses_negative_and_too_large(void **state)
 {
 	(void)state;
 	assert_int_equal(spdk_strtol("-1", 10), -ERANGE);
@@ -38,7 +41,8 @@ static void strtol_refuses_negative_and_too_large(void **state)
 	assert_int_equal(spdk_strtoll("-99999999999999999999", 10), -ERANGE);
 }
 
-static void strerror_gives_the_text(void **state)
+static void
+strerror_gives_the_text(void **state)
 {
 	char buf[64], small[4];
 
@@ -51,7 +55,8 @@ static void strerror_gives_the_text(void **state)
 	assert_string_equal(small, "Inv");
 }
 
-static void sprintf_alloc_has_no_limit(void **state)
+static void
+sprintf_alloc_has_no_limit(void **state)
 {
 	char *text = spdk_sprintf_alloc("%d %s", 7, "seven");
 
@@ -63,7 +68,8 @@ static void sprintf_alloc_has_no_limit(void **state)
 	free(text);
 }
 
-static void padded_fields(void **state)
+static void
+padded_fields(void **state)
 {
 	char field[8];
 
@@ -79,7 +85,8 @@ static void padded_fields(void **state)
 	assert_int_equal(spdk_strlen_pad(field, 0, 0xff), 0);
 }
 
-static void edits_in_place(void **state)
+static void
+edits_in_place(void **state)
 {
 	char mixed[] = "MiXeD 1", spaces[] = " \t a b \n", blank[] = "  ", lines[] = "x\n\r\n",
 	     none[] = "x", empty[] = "";
@@ -98,7 +105,8 @@ static void edits_in_place(void **state)
 	assert_null(spdk_str_trim(NULL));
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strtol_reads_whole_numbers),

@@ -5,7 +5,8 @@
 #include "pci/pci_internal.h"
 #include "udma/pci.h"
 
-static int setup(void **state)
+static int
+setup(void **state)
 {
 	(void)state;
 	make_tree();
@@ -15,7 +16,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int
+teardown(void **state)
 {
 	(void)state;
 	remove_tree();
@@ -23,7 +25,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void set(const char *address, const char *file, const char *text)
+static void
+set(const char *address, const char *file, const char *text)
 {
 	char name[128];
 
@@ -31,7 +34,8 @@ static void set(const char *address, const char *file, const char *text)
 	tree_file(name, text);
 }
 
-static void set_link(const char *address, const char *file, const char *target)
+static void
+set_link(const char *address, const char *file, const char *target)
 {
 	char name[128];
 
@@ -39,7 +43,8 @@ static void set_link(const char *address, const char *file, const char *target)
 	tree_link(name, target);
 }
 
-static void add_function(const char *address, const char *vendor, const char *device)
+static void
+add_function(const char *address, const char *vendor, const char *device)
 {
 	set(address, "vendor", vendor);
 	set(address, "device", device);
@@ -48,7 +53,8 @@ static void add_function(const char *address, const char *vendor, const char *de
 static struct udma_pci_function g_seen[8];
 static int g_count, g_stop_at;
 
-static int see(void *ctx, const struct udma_pci_function *function)
+static int
+see(void *ctx, const struct udma_pci_function *function)
 {
 	assert_ptr_equal(ctx, &g_count);
 	assert_true(g_count < 8);
@@ -56,13 +62,15 @@ static int see(void *ctx, const struct udma_pci_function *function)
 	return g_count == g_stop_at ? 42 : 0;
 }
 
-static int scan(void)
+static int
+scan(void)
 {
 	g_count = 0;
 	return udma_pci_scan(see, &g_count);
 }
 
-static void a_function_is_described(void **state)
+static void
+a_function_is_described(void **state)
 {
 	const struct udma_pci_function *function = &g_seen[0];
 
@@ -90,7 +98,8 @@ static void a_function_is_described(void **state)
 	assert_int_equal(g_log_lines, 0);
 }
 
-static void only_ioat_functions_in_the_order_of_addresses(void **state)
+static void
+only_ioat_functions_in_the_order_of_addresses(void **state)
 {
 	(void)state;
 	add_function("10000:00:04.0", "0x8086", "0x0b00");
@@ -107,7 +116,8 @@ static void only_ioat_functions_in_the_order_of_addresses(void **state)
 	assert_int_equal(g_seen[3].addr.domain, 0x10000);
 }
 
-static void the_visitor_may_end_the_visit(void **state)
+static void
+the_visitor_may_end_the_visit(void **state)
 {
 	(void)state;
 	add_function("0000:00:04.0", "0x8086", "0x2021");
@@ -119,7 +129,8 @@ static void the_visitor_may_end_the_visit(void **state)
 	g_stop_at = 0;
 }
 
-static void missing_files_are_survived(void **state)
+static void
+missing_files_are_survived(void **state)
 {
 	(void)state;
 	add_function("0000:00:04.0", "0x8086", "0x2021");
@@ -133,7 +144,8 @@ static void missing_files_are_survived(void **state)
 	assert_int_equal(g_seen[0].id.class_id, 0);
 }
 
-static void hostile_contents_are_survived(void **state)
+static void
+hostile_contents_are_survived(void **state)
 {
 	char large[70000], name[300];
 
@@ -185,7 +197,8 @@ static void hostile_contents_are_survived(void **state)
 	assert_int_equal(g_seen[1].iommu_group, -1);
 }
 
-static void the_holder_is_named(void **state)
+static void
+the_holder_is_named(void **state)
 {
 	struct spdk_pci_device dev = {.addr = {0, 0, 4, 0}, .type = "pci"};
 
@@ -199,7 +212,8 @@ static void the_holder_is_named(void **state)
 	assert_int_equal(g_seen[0].holder, 0);
 }
 
-static void a_machine_without_pci_has_none(void **state)
+static void
+a_machine_without_pci_has_none(void **state)
 {
 	(void)state;
 	assert_int_equal(scan(), -ENOENT);
@@ -209,7 +223,8 @@ static void a_machine_without_pci_has_none(void **state)
 	assert_logged_once("cannot list PCI devices");
 }
 
-static void numbers_are_checked(void **state)
+static void
+numbers_are_checked(void **state)
 {
 	long number = 7;
 
@@ -226,7 +241,8 @@ static void numbers_are_checked(void **state)
 	assert_int_equal(number, 16);
 }
 
-static void texts_fit_or_are_refused(void **state)
+static void
+texts_fit_or_are_refused(void **state)
 {
 	char text[8], path[16];
 
@@ -245,7 +261,8 @@ static void texts_fit_or_are_refused(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_function_is_described),

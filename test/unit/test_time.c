@@ -3,7 +3,8 @@
 #include "support.h"
 #include "spdk/env.h"
 
-static uint64_t now_ns(void)
+static uint64_t
+now_ns(void)
 {
 	struct timespec now;
 
@@ -11,13 +12,15 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
-static void *ask_hz(void *arg)
+static void *
+ask_hz(void *arg)
 {
 	*(uint64_t *)arg = spdk_get_ticks_hz();
 	return NULL;
 }
 
-static void every_thread_gets_the_same_rate(void **state)
+static void
+every_thread_gets_the_same_rate(void **state)
 {
 	pthread_t thread[4];
 	uint64_t hz[4];
@@ -35,7 +38,8 @@ static void every_thread_gets_the_same_rate(void **state)
 }
 
 /* The readings of the clock enclose those of the ticks, so this holds however late we are run. */
-static void the_rate_is_that_of_the_ticks(void **state)
+static void
+the_rate_is_that_of_the_ticks(void **state)
 {
 	double hz = (double)spdk_get_ticks_hz(), least, most;
 	uint64_t ns[4], ticks[2];
@@ -53,7 +57,8 @@ static void the_rate_is_that_of_the_ticks(void **state)
 	assert_true(hz > least * 0.99 && hz < most * 1.01);
 }
 
-static void ticks_rise(void **state)
+static void
+ticks_rise(void **state)
 {
 	uint64_t last = spdk_get_ticks();
 
@@ -66,7 +71,8 @@ static void ticks_rise(void **state)
 	}
 }
 
-static void a_delay_lasts_at_least_as_long(void **state)
+static void
+a_delay_lasts_at_least_as_long(void **state)
 {
 	static const unsigned delays[] = {0, 1, 100, 20000};
 
@@ -81,7 +87,8 @@ static void a_delay_lasts_at_least_as_long(void **state)
 	spdk_pause();
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_thread_gets_the_same_rate),
