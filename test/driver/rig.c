@@ -75,7 +75,8 @@ serve(struct rig *rig, unsigned steps)
 {
 	struct udma_emulated_shadow before = rig->function.shadow;
 
-	if (rig->ignore_reset && rig->function.bar[BAR_CHANCMD] & 0x20) {
+	if (rig->ignore_reset &&
+	    __atomic_load_n(&rig->function.bar[BAR_CHANCMD], __ATOMIC_RELAXED) & 0x20) {
 		return;
 	}
 	udma_emulated_look(&rig->function);
