@@ -370,7 +370,7 @@ int spdk_mem_get_fd_and_offset(void *vaddr, uint64_t *offset)
 
 static uint64_t find_numa_nodes(void)
 {
-	char path[sizeof("/sys/devices/system/node/node00")];
+	char path[64];
 	uint64_t nodes = 0;
 
 	for (int node = 0; node < MAX_NUMA_NODES; node++) {
