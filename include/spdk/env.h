@@ -96,10 +96,11 @@ void spdk_env_opts_init(struct spdk_env_opts *opts);
 /**
  * Starts the environment. The calling thread becomes the one on the main core.
  *
- * The variable UDMA_EMULATE=N[,option=value…] makes N emulated I/OAT channels appear; see the
- * manual page udma(7) for its options.
+ * The variable UDMA_EMULATE=N[,option=value…] makes N emulated I/OAT channels appear. Options:
+ * xfercap=12…31 (log2 of the largest transfer, 20), iova_bits=32…64 (width of the emulated IOMMU,
+ * 64), flip=N (spoil one byte in every N-th descriptor, to see that it is noticed; 0).
  *
- * \param opts NULL for the options of the last start again, or the defaults.
+ * \param opts NULL for the defaults.
  * \return 0; -EINVAL for a bad option, or if it has been started already; -ENOTSUP for an
  * iova_mode that the devices present cannot serve; -ENOMEM.
  */

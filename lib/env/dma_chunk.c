@@ -20,7 +20,8 @@
 #define MPOL_PREFERRED 1
 #define MPOL_BIND      2
 
-static int create_file(const struct udma_dma_chunk_spec *spec)
+static int
+create_file(const struct udma_dma_chunk_spec *spec)
 {
 	unsigned flags = MFD_CLOEXEC | (spec->huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
 	int fd = memfd_create("udma", flags | MFD_NOEXEC_SEAL);
@@ -36,7 +37,8 @@ static int create_file(const struct udma_dma_chunk_spec *spec)
 }
 
 /** Maps the file aligned, by reserving enough addresses first. Nothing else is ever mapped over. */
-static void *map_aligned(int fd, size_t len, size_t align, uint64_t hint)
+static void *
+map_aligned(int fd, size_t len, size_t align, uint64_t hint)
 {
 	uintptr_t start, base;
 	void *room = mmap((void *)(uintptr_t)SPDK_ALIGN_CEIL(hint, align), len + align, PROT_NONE,
@@ -60,7 +62,8 @@ static void *map_aligned(int fd, size_t len, size_t align, uint64_t hint)
 }
 
 /** \return 0; -1 if the kernel does not know the node. */
-static int prefer_node(void *base, size_t len, int numa_id, bool only)
+static int
+prefer_node(void *base, size_t len, int numa_id, bool only)
 {
 	unsigned long mask[16] = {0};
 	unsigned bits = CHAR_BIT * sizeof(mask[0]), node = (unsigned)numa_id;
@@ -78,7 +81,8 @@ static int prefer_node(void *base, size_t len, int numa_id, bool only)
  * unable to give them (a control group's limit, the node they must be on), and would then kill the
  * program at the first touch.
  */
-static int populate(void *base, size_t len)
+static int
+populate(void *base, size_t len)
 {
 	if (madvise(base, len, MADV_POPULATE_WRITE) != 0 && errno != EINVAL) {
 		return -ENOMEM;
@@ -86,7 +90,8 @@ static int populate(void *base, size_t len)
 	return 0;
 }
 
-static int create_mapping(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk *chunk)
+static int
+create_mapping(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk *chunk)
 {
 	chunk->len = spec->len;
 	chunk->fd = create_file(spec);
@@ -109,7 +114,8 @@ static int create_mapping(const struct udma_dma_chunk_spec *spec, struct udma_dm
 	return 0;
 }
 
-int udma_dma_chunk_create(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **result)
+int
+udma_dma_chunk_create(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **result)
 {
 	struct udma_dma_chunk *chunk = calloc(1, sizeof(*chunk));
 	int rc = chunk != NULL ? create_mapping(spec, chunk) : -ENOMEM;
@@ -127,7 +133,8 @@ int udma_dma_chunk_create(const struct udma_dma_chunk_spec *spec, struct udma_dm
 	return 0;
 }
 
-void udma_dma_chunk_unmap(struct udma_dma_chunk *chunk)
+void
+udma_dma_chunk_unmap(struct udma_dma_chunk *chunk)
 {
 	munmap(chunk->base, chunk->len);
 	close(chunk->fd);

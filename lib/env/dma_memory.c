@@ -39,7 +39,8 @@ static struct {
 	struct udma_heap *heaps[1 + MAX_NUMA_NODES]; /* any node, node 0, node 1 … */
 } memory = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static struct udma_dma_chunk *chunk_of(const void *ptr)
+static struct udma_dma_chunk *
+chunk_of(const void *ptr)
 {
 	struct udma_range range;
 
@@ -52,7 +53,8 @@ static struct udma_dma_chunk *chunk_of(const void *ptr)
 
 /** Sets bytes aside from the limit. \return the length a chunk may have; 0 if `need` is too much.
  */
-static size_t charge(size_t need)
+static size_t
+charge(size_t need)
 {
 	/* Chunks grow with what there is, so that there are never very many of them. */
 	size_t len = spdk_max(need, SPDK_ALIGN_FLOOR(memory.total / 8, UDMA_DMA_CHUNK_ALIGN));
@@ -66,7 +68,8 @@ static size_t charge(size_t need)
 }
 
 /** Makes a chunk, of hugepages if possible, and as long as is reasonable or at least needed. */
-static int make_chunk(struct udma_dma_chunk_spec *spec, size_t need, struct udma_dma_chunk **chunk)
+static int
+make_chunk(struct udma_dma_chunk_spec *spec, size_t need, struct udma_dma_chunk **chunk)
 {
 	size_t wanted = spec->len;
 	int rc = -ENOMEM;
@@ -87,7 +90,8 @@ static int make_chunk(struct udma_dma_chunk_spec *spec, size_t need, struct udma
 }
 
 /** Puts a new chunk where it is found again; locked. */
-static int enter(struct udma_heap *heap, struct udma_dma_chunk *chunk)
+static int
+enter(struct udma_heap *heap, struct udma_dma_chunk *chunk)
 {
 	if (udma_range_map_set(&memory.chunk_map, (uintptr_t)chunk->base, chunk->len,
 			       (uintptr_t)chunk) != 0) {
@@ -104,7 +108,8 @@ static int enter(struct udma_heap *heap, struct udma_dma_chunk *chunk)
 }
 
 /** Adds a chunk and allocates from it; locked, but not all the time. */
-static void *grow_and_alloc(unsigned heap_index, size_t size, size_t align)
+static void *
+grow_and_alloc(unsigned heap_index, size_t size, size_t align)
 {
 	size_t base_align = spdk_max(spdk_min(align, MAX_CHUNK_ALIGN), UDMA_DMA_CHUNK_ALIGN);
 	size_t need =
@@ -154,7 +159,8 @@ static void *grow_and_alloc(unsigned heap_index, size_t size, size_t align)
 
 /** Gives a wholly free chunk up, or keeps it if there is no smaller one; locked, but not all the
  * time. */
-static void shrink(struct udma_dma_chunk *chunk)
+static void
+shrink(struct udma_dma_chunk *chunk)
 {
 	struct udma_dma_chunk *other = memory.spare;
 	int rc;
@@ -187,7 +193,8 @@ static void shrink(struct udma_dma_chunk *chunk)
 /* ---- Allocating ------------------------------------------------------------------------- */
 
 /** Which heap serves a node. \return -1 if there is no such node and it must be that one. */
-static int heap_for(int numa_id)
+static int
+heap_for(int numa_id)
 {
 	bool exists = numa_id >= 0 && numa_id < MAX_NUMA_NODES &&
 		      ((memory.numa_nodes >> numa_id) & 1) != 0;
@@ -199,7 +206,8 @@ static int heap_for(int numa_id)
 	return numa_id != SPDK_ENV_NUMA_ID_ANY && memory.enforce_numa ? -1 : 0;
 }
 
-static struct udma_heap *get_heap(int heap_index)
+static struct udma_heap *
+get_heap(int heap_index)
 {
 	if (heap_index < 0) {
 		return NULL;
@@ -214,7 +222,8 @@ static struct udma_heap *get_heap(int heap_index)
 }
 
 /** Allocates from a heap. \return NULL, logged. */
-static void *allocate(int heap_index, size_t size, size_t align)
+static void *
+allocate(int heap_index, size_t size, size_t align)
 {
 	struct udma_heap *heap;
 	void *ptr = NULL;
@@ -238,7 +247,8 @@ static void *allocate(int heap_index, size_t size, size_t align)
 	return ptr;
 }
 
-void *spdk_malloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags)
+void *
+spdk_malloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags)
 {
 	if (size == 0) {
 		return NULL;
@@ -251,14 +261,16 @@ void *spdk_malloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint
 	return allocate(heap_for(numa_id), size, spdk_max(align, (size_t)UDMA_HEAP_GRANULE));
 }
 
-void *spdk_zmalloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags)
+void *
+spdk_zmalloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags)
 {
 	void *buf = spdk_malloc(size, align, unused, numa_id, flags);
 
 	return buf != NULL ? memset(buf, 0, size) : NULL;
 }
 
-void spdk_free(void *buf)
+void
+spdk_free(void *buf)
 {
 	struct udma_dma_chunk *chunk;
 
@@ -275,7 +287,8 @@ void spdk_free(void *buf)
 	pthread_mutex_unlock(&memory.lock);
 }
 
-void *spdk_realloc(void *buf, size_t size, size_t align)
+void *
+spdk_realloc(void *buf, size_t size, size_t align)
 {
 	struct udma_dma_chunk *chunk;
 	size_t old_size = 0;
@@ -321,37 +334,44 @@ void *spdk_realloc(void *buf, size_t size, size_t align)
 	return moved;
 }
 
-void *spdk_dma_malloc_socket(size_t size, size_t align, uint64_t *unused, int numa_id)
+void *
+spdk_dma_malloc_socket(size_t size, size_t align, uint64_t *unused, int numa_id)
 {
 	return spdk_malloc(size, align, unused, numa_id, SPDK_MALLOC_DMA);
 }
 
-void *spdk_dma_malloc(size_t size, size_t align, uint64_t *unused)
+void *
+spdk_dma_malloc(size_t size, size_t align, uint64_t *unused)
 {
 	return spdk_dma_malloc_socket(size, align, unused, SPDK_ENV_NUMA_ID_ANY);
 }
 
-void *spdk_dma_zmalloc_socket(size_t size, size_t align, uint64_t *unused, int numa_id)
+void *
+spdk_dma_zmalloc_socket(size_t size, size_t align, uint64_t *unused, int numa_id)
 {
 	return spdk_zmalloc(size, align, unused, numa_id, SPDK_MALLOC_DMA);
 }
 
-void *spdk_dma_zmalloc(size_t size, size_t align, uint64_t *unused)
+void *
+spdk_dma_zmalloc(size_t size, size_t align, uint64_t *unused)
 {
 	return spdk_dma_zmalloc_socket(size, align, unused, SPDK_ENV_NUMA_ID_ANY);
 }
 
-void *spdk_dma_realloc(void *buf, size_t size, size_t align, uint64_t *unused)
+void *
+spdk_dma_realloc(void *buf, size_t size, size_t align, uint64_t *unused)
 {
 	return unused == NULL ? spdk_realloc(buf, size, align) : NULL;
 }
 
-void spdk_dma_free(void *buf)
+void
+spdk_dma_free(void *buf)
 {
 	spdk_free(buf);
 }
 
-int spdk_mem_get_fd_and_offset(void *vaddr, uint64_t *offset)
+int
+spdk_mem_get_fd_and_offset(void *vaddr, uint64_t *offset)
 {
 	struct udma_dma_chunk *chunk;
 	int fd = -EINVAL;
@@ -368,7 +388,8 @@ int spdk_mem_get_fd_and_offset(void *vaddr, uint64_t *offset)
 
 /* ---- Start and end ---------------------------------------------------------------------- */
 
-static uint64_t find_numa_nodes(void)
+static uint64_t
+find_numa_nodes(void)
 {
 	char path[64];
 	uint64_t nodes = 0;
@@ -380,7 +401,8 @@ static uint64_t find_numa_nodes(void)
 	return nodes != 0 ? nodes : 1; /* a kernel without NUMA */
 }
 
-void udma_dma_memory_init(const struct spdk_env_opts *opts)
+void
+udma_dma_memory_init(const struct spdk_env_opts *opts)
 {
 	pthread_mutex_lock(&memory.lock);
 	TAILQ_INIT(&memory.chunks);
@@ -393,7 +415,8 @@ void udma_dma_memory_init(const struct spdk_env_opts *opts)
 	pthread_mutex_unlock(&memory.lock);
 }
 
-void udma_dma_memory_fini(void)
+void
+udma_dma_memory_fini(void)
 {
 	struct udma_dma_chunk *chunk;
 	size_t allocations = 0, bytes = 0;

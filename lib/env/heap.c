@@ -35,7 +35,8 @@ struct size_class {
 };
 
 /** The class that a free block of this size is listed in. */
-static struct size_class class_of(size_t granules)
+static struct size_class
+class_of(size_t granules)
 {
 	unsigned log2 = (unsigned)spdk_u64log2(granules);
 
@@ -48,7 +49,8 @@ static struct size_class class_of(size_t granules)
 }
 
 /** Rounds up to the lowest size of a class, so that each block of that class or above will do. */
-static size_t round_to_class(size_t granules)
+static size_t
+round_to_class(size_t granules)
 {
 	unsigned log2 = (unsigned)spdk_u64log2(granules);
 	size_t step =
@@ -58,7 +60,8 @@ static size_t round_to_class(size_t granules)
 }
 
 /** Finds the lowest class with a free block, from `class` on. \return whether there is one. */
-static bool next_class(const struct udma_heap *heap, struct size_class *class)
+static bool
+next_class(const struct udma_heap *heap, struct size_class *class)
 {
 	uint32_t second;
 	uint64_t first;
@@ -83,7 +86,8 @@ static bool next_class(const struct udma_heap *heap, struct size_class *class)
 
 /* ---- Blocks ----------------------------------------------------------------------------- */
 
-static void list_free(struct udma_heap *heap, struct udma_heap_block *block)
+static void
+list_free(struct udma_heap *heap, struct udma_heap_block *block)
 {
 	struct size_class class = class_of(block->granules);
 
@@ -92,7 +96,8 @@ static void list_free(struct udma_heap *heap, struct udma_heap_block *block)
 	heap->first_map |= 1ULL << class.first;
 }
 
-static void unlist_free(struct udma_heap *heap, struct udma_heap_block *block)
+static void
+unlist_free(struct udma_heap *heap, struct udma_heap_block *block)
 {
 	struct size_class class = class_of(block->granules);
 
@@ -105,13 +110,15 @@ static void unlist_free(struct udma_heap *heap, struct udma_heap_block *block)
 	}
 }
 
-static struct udma_heap_block **allocated_slot(struct udma_heap_chunk *chunk, uintptr_t start)
+static struct udma_heap_block **
+allocated_slot(struct udma_heap_chunk *chunk, uintptr_t start)
 {
 	return &chunk->allocated[(start - chunk->base) / UDMA_HEAP_GRANULE];
 }
 
 /** Splits a block that is not listed. `rest` becomes its upper part, unlisted and free. */
-static void split(struct udma_heap_block *block, size_t granules, struct udma_heap_block *rest)
+static void
+split(struct udma_heap_block *block, size_t granules, struct udma_heap_block *rest)
 {
 	*rest = (struct udma_heap_block){
 		.chunk = block->chunk,
@@ -128,7 +135,8 @@ static void split(struct udma_heap_block *block, size_t granules, struct udma_he
 }
 
 /** Adds the block above to a block; neither is listed. */
-static void join(struct udma_heap_block *block)
+static void
+join(struct udma_heap_block *block)
 {
 	struct udma_heap_block *above = block->next;
 
@@ -141,7 +149,8 @@ static void join(struct udma_heap_block *block)
 }
 
 /** Joins a free, unlisted block with free neighbours, and lists it. */
-static void coalesce(struct udma_heap *heap, struct udma_heap_block *block)
+static void
+coalesce(struct udma_heap *heap, struct udma_heap_block *block)
 {
 	if (block->next != NULL && block->next->size == 0) {
 		unlist_free(heap, block->next);
@@ -157,12 +166,14 @@ static void coalesce(struct udma_heap *heap, struct udma_heap_block *block)
 
 /* ---- Chunks ----------------------------------------------------------------------------- */
 
-void udma_heap_init(struct udma_heap *heap)
+void
+udma_heap_init(struct udma_heap *heap)
 {
 	memset(heap, 0, sizeof(*heap));
 }
 
-struct udma_heap_chunk *udma_heap_add(struct udma_heap *heap, void *base, size_t len)
+struct udma_heap_chunk *
+udma_heap_add(struct udma_heap *heap, void *base, size_t len)
 {
 	size_t granules = len / UDMA_HEAP_GRANULE;
 	struct udma_heap_block *block = calloc(1, sizeof(*block));
@@ -187,7 +198,8 @@ struct udma_heap_chunk *udma_heap_add(struct udma_heap *heap, void *base, size_t
 	return chunk;
 }
 
-void udma_heap_remove(struct udma_heap_chunk *chunk)
+void
+udma_heap_remove(struct udma_heap_chunk *chunk)
 {
 	struct udma_heap_block *block, *next;
 
@@ -203,18 +215,21 @@ void udma_heap_remove(struct udma_heap_chunk *chunk)
 	free(chunk);
 }
 
-void udma_heap_withdraw(struct udma_heap_chunk *chunk)
+void
+udma_heap_withdraw(struct udma_heap_chunk *chunk)
 {
 	unlist_free(chunk->heap, chunk->first);
 	chunk->first->link.le_prev = NULL;
 }
 
-void udma_heap_offer(struct udma_heap_chunk *chunk)
+void
+udma_heap_offer(struct udma_heap_chunk *chunk)
 {
 	list_free(chunk->heap, chunk->first);
 }
 
-size_t udma_heap_chunk_len(size_t size, size_t align, size_t base_align)
+size_t
+udma_heap_chunk_len(size_t size, size_t align, size_t base_align)
 {
 	size_t limit = (size_t)UDMA_HEAP_GRANULE << (UDMA_HEAP_FIRST_LEVELS - 2);
 
@@ -231,7 +246,8 @@ size_t udma_heap_chunk_len(size_t size, size_t align, size_t base_align)
 
 /** How many granules to skip in a block to be aligned. \return SIZE_MAX if the rest is too small.
  */
-static size_t skip_to_fit(const struct udma_heap_block *block, size_t granules, size_t align)
+static size_t
+skip_to_fit(const struct udma_heap_block *block, size_t granules, size_t align)
 {
 	size_t skip = (SPDK_ALIGN_CEIL(block->start, align) - block->start) / UDMA_HEAP_GRANULE;
 
@@ -239,7 +255,8 @@ static size_t skip_to_fit(const struct udma_heap_block *block, size_t granules, 
 }
 
 /** Finds a free block that has room for an allocation, however it has to be aligned. */
-static struct udma_heap_block *find(const struct udma_heap *heap, size_t granules, size_t align)
+static struct udma_heap_block *
+find(const struct udma_heap *heap, size_t granules, size_t align)
 {
 	size_t worst = granules + align / UDMA_HEAP_GRANULE - 1;
 	struct size_class class = class_of(round_to_class(worst));
@@ -262,8 +279,8 @@ static struct udma_heap_block *find(const struct udma_heap *heap, size_t granule
 }
 
 /** Cuts [skip, skip + granules) out of a listed free block, and lists what is left of it. */
-static struct udma_heap_block *cut_out(struct udma_heap *heap, struct udma_heap_block *block,
-				       size_t skip, size_t granules)
+static struct udma_heap_block *
+cut_out(struct udma_heap *heap, struct udma_heap_block *block, size_t skip, size_t granules)
 {
 	struct udma_heap_block *tail = NULL, *middle = NULL;
 
@@ -287,7 +304,8 @@ static struct udma_heap_block *cut_out(struct udma_heap *heap, struct udma_heap_
 	return block;
 }
 
-void *udma_heap_alloc(struct udma_heap *heap, size_t size, size_t align)
+void *
+udma_heap_alloc(struct udma_heap *heap, size_t size, size_t align)
 {
 	size_t granules = size / UDMA_HEAP_GRANULE + (size % UDMA_HEAP_GRANULE != 0);
 	struct udma_heap_block *block;
@@ -314,7 +332,8 @@ void *udma_heap_alloc(struct udma_heap *heap, size_t size, size_t align)
 	return (void *)block->start;
 }
 
-static struct udma_heap_block *find_allocated(const struct udma_heap_chunk *chunk, const void *ptr)
+static struct udma_heap_block *
+find_allocated(const struct udma_heap_chunk *chunk, const void *ptr)
 {
 	uintptr_t into = (uintptr_t)ptr - chunk->base;
 
@@ -324,7 +343,8 @@ static struct udma_heap_block *find_allocated(const struct udma_heap_chunk *chun
 	return chunk->allocated[into / UDMA_HEAP_GRANULE];
 }
 
-int udma_heap_free(struct udma_heap_chunk *chunk, void *ptr)
+int
+udma_heap_free(struct udma_heap_chunk *chunk, void *ptr)
 {
 	struct udma_heap_block *block = find_allocated(chunk, ptr);
 
@@ -340,7 +360,8 @@ int udma_heap_free(struct udma_heap_chunk *chunk, void *ptr)
 	return 0;
 }
 
-bool udma_heap_resize(struct udma_heap_chunk *chunk, void *ptr, size_t size)
+bool
+udma_heap_resize(struct udma_heap_chunk *chunk, void *ptr, size_t size)
 {
 	size_t granules = size / UDMA_HEAP_GRANULE + (size % UDMA_HEAP_GRANULE != 0);
 	struct udma_heap_block *block = find_allocated(chunk, ptr), *above, *rest = NULL;
@@ -374,7 +395,8 @@ bool udma_heap_resize(struct udma_heap_chunk *chunk, void *ptr, size_t size)
 	return true;
 }
 
-size_t udma_heap_size(const struct udma_heap_chunk *chunk, const void *ptr)
+size_t
+udma_heap_size(const struct udma_heap_chunk *chunk, const void *ptr)
 {
 	const struct udma_heap_block *block = find_allocated(chunk, ptr);
 
@@ -383,7 +405,8 @@ size_t udma_heap_size(const struct udma_heap_chunk *chunk, const void *ptr)
 
 /* ---- For tests -------------------------------------------------------------------------- */
 
-static bool is_listed(const struct udma_heap *heap, const struct udma_heap_block *block)
+static bool
+is_listed(const struct udma_heap *heap, const struct udma_heap_block *block)
 {
 	struct size_class class = class_of(block->granules);
 	const struct udma_heap_block *listed;
@@ -397,7 +420,8 @@ static bool is_listed(const struct udma_heap *heap, const struct udma_heap_block
 	return false;
 }
 
-static bool check_chunk(const struct udma_heap_chunk *chunk, size_t *free_blocks)
+static bool
+check_chunk(const struct udma_heap_chunk *chunk, size_t *free_blocks)
 {
 	const struct udma_heap_block *block, *previous = NULL;
 	size_t used = 0, allocations = 0, slots = 0;
@@ -431,7 +455,8 @@ static bool check_chunk(const struct udma_heap_chunk *chunk, size_t *free_blocks
 	       allocations == chunk->allocations && slots == allocations;
 }
 
-bool udma_heap_check(const struct udma_heap *heap)
+bool
+udma_heap_check(const struct udma_heap *heap)
 {
 	const struct udma_heap_chunk *chunk;
 	const struct udma_heap_block *block;

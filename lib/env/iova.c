@@ -32,7 +32,8 @@ static struct {
 	struct udma_range_map regions;
 } space;
 
-int udma_iova_init(enum udma_iova_kind kind, unsigned bits)
+int
+udma_iova_init(enum udma_iova_kind kind, unsigned bits)
 {
 	int rc = kind == UDMA_IOVA_PA ? udma_physical_init() : 0;
 
@@ -45,17 +46,20 @@ int udma_iova_init(enum udma_iova_kind kind, unsigned bits)
 	return 0;
 }
 
-void udma_iova_fini(void)
+void
+udma_iova_fini(void)
 {
 	udma_range_map_destroy(&space.regions);
 }
 
-enum udma_iova_kind udma_iova_kind(void)
+enum udma_iova_kind
+udma_iova_kind(void)
 {
 	return space.kind;
 }
 
-bool udma_region_find(uint64_t iova, struct udma_region *region)
+bool
+udma_region_find(uint64_t iova, struct udma_region *region)
 {
 	struct udma_range range;
 
@@ -70,7 +74,8 @@ bool udma_region_find(uint64_t iova, struct udma_region *region)
 }
 
 /** \return the end of something in the way of [start, start + len), or 0 if it is free. */
-static uint64_t obstacle(uint64_t start, uint64_t len)
+static uint64_t
+obstacle(uint64_t start, uint64_t len)
 {
 	struct udma_range range;
 
@@ -86,7 +91,8 @@ static uint64_t obstacle(uint64_t start, uint64_t len)
 }
 
 /** The lowest free place from `from` on, congruent to `vaddr` modulo `align`. \return 0 if none. */
-static uint64_t find_place(uint64_t from, uint64_t vaddr, uint64_t len, uint64_t align)
+static uint64_t
+find_place(uint64_t from, uint64_t vaddr, uint64_t len, uint64_t align)
 {
 	uint64_t last = spdk_min(space.last, (1ULL << UDMA_RANGE_MAP_ADDR_BITS) - 1);
 	uint64_t behind = from;
@@ -108,7 +114,8 @@ static uint64_t find_place(uint64_t from, uint64_t vaddr, uint64_t len, uint64_t
  * regions there are, and an address that was just given back, which a broken device may still use,
  * is the last one to be given out again.
  */
-static int place(uint64_t vaddr, uint64_t len, uint64_t *iova)
+static int
+place(uint64_t vaddr, uint64_t len, uint64_t *iova)
 {
 	static const uint64_t page_sizes[] = {1ULL << 30, 2ULL << 20, UDMA_RANGE_MAP_PAGE};
 
@@ -134,7 +141,8 @@ static int place(uint64_t vaddr, uint64_t len, uint64_t *iova)
 	return -ENOSPC;
 }
 
-int udma_iova_take(uint64_t vaddr, uint64_t *len, bool writable, uint64_t *iova)
+int
+udma_iova_take(uint64_t vaddr, uint64_t *len, bool writable, uint64_t *iova)
 {
 	int rc = 0;
 
@@ -167,7 +175,8 @@ int udma_iova_take(uint64_t vaddr, uint64_t *len, bool writable, uint64_t *iova)
 	return rc;
 }
 
-void udma_iova_release(uint64_t vaddr, uint64_t iova, uint64_t len)
+void
+udma_iova_release(uint64_t vaddr, uint64_t iova, uint64_t len)
 {
 	struct udma_region region;
 
@@ -176,7 +185,8 @@ void udma_iova_release(uint64_t vaddr, uint64_t iova, uint64_t len)
 	}
 }
 
-int udma_iova_reserve(uint64_t len)
+int
+udma_iova_reserve(uint64_t len)
 {
 	return udma_range_map_reserve(&space.regions, len);
 }

@@ -19,8 +19,9 @@ struct spdk_mem_map {
 /* In the order they were made. */
 static TAILQ_HEAD(mem_map_list, spdk_mem_map) maps = TAILQ_HEAD_INITIALIZER(maps);
 
-static int tell(struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
-		const struct udma_registration *reg)
+static int
+tell(struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
+     const struct udma_registration *reg)
 {
 	int rc;
 
@@ -31,7 +32,8 @@ static int tell(struct spdk_mem_map *map, enum spdk_mem_map_notify_action action
 	return rc > 0 ? -rc : rc;
 }
 
-int udma_mem_maps_tell_registered(const struct udma_registration *reg)
+int
+udma_mem_maps_tell_registered(const struct udma_registration *reg)
 {
 	struct spdk_mem_map *map;
 	int rc;
@@ -48,7 +50,8 @@ int udma_mem_maps_tell_registered(const struct udma_registration *reg)
 	return 0;
 }
 
-int udma_mem_maps_tell_removed(const struct udma_registration *reg)
+int
+udma_mem_maps_tell_removed(const struct udma_registration *reg)
 {
 	struct spdk_mem_map *map;
 	int rc;
@@ -66,7 +69,8 @@ int udma_mem_maps_tell_removed(const struct udma_registration *reg)
 	return 0;
 }
 
-static int reserve(struct spdk_mem_map *map, uint64_t len)
+static int
+reserve(struct spdk_mem_map *map, uint64_t len)
 {
 	int rc;
 
@@ -76,7 +80,8 @@ static int reserve(struct spdk_mem_map *map, uint64_t len)
 	return rc;
 }
 
-int udma_mem_maps_reserve(uint64_t len)
+int
+udma_mem_maps_reserve(uint64_t len)
 {
 	struct spdk_mem_map *map;
 	int rc = 0;
@@ -91,7 +96,8 @@ int udma_mem_maps_reserve(uint64_t len)
 }
 
 /** Tells one map of everything. \return 0; what it refused with, and all has been taken back. */
-static int tell_everything(struct spdk_mem_map *map)
+static int
+tell_everything(struct spdk_mem_map *map)
 {
 	struct udma_registration reg;
 	uint64_t at = 0;
@@ -110,15 +116,16 @@ static int tell_everything(struct spdk_mem_map *map)
 	return 0;
 }
 
-static void destroy(struct spdk_mem_map *map)
+static void
+destroy(struct spdk_mem_map *map)
 {
 	udma_range_map_destroy(&map->translations);
 	pthread_mutex_destroy(&map->write_lock);
 	free(map);
 }
 
-struct spdk_mem_map *spdk_mem_map_alloc(uint64_t default_translation,
-					const struct spdk_mem_map_ops *ops, void *cb_ctx)
+struct spdk_mem_map *
+spdk_mem_map_alloc(uint64_t default_translation, const struct spdk_mem_map_ops *ops, void *cb_ctx)
 {
 	struct spdk_mem_map *map = calloc(1, sizeof(*map));
 
@@ -147,7 +154,8 @@ struct spdk_mem_map *spdk_mem_map_alloc(uint64_t default_translation,
 	return map;
 }
 
-void spdk_mem_map_free(struct spdk_mem_map **pmap)
+void
+spdk_mem_map_free(struct spdk_mem_map **pmap)
 {
 	struct udma_registration reg;
 	uint64_t at = 0;
@@ -165,8 +173,9 @@ void spdk_mem_map_free(struct spdk_mem_map **pmap)
 	*pmap = NULL;
 }
 
-int spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size,
-				 uint64_t translation)
+int
+spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size,
+			     uint64_t translation)
 {
 	int rc;
 
@@ -180,7 +189,8 @@ int spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint6
 	return rc;
 }
 
-int spdk_mem_map_clear_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size)
+int
+spdk_mem_map_clear_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size)
 {
 	int rc;
 
@@ -195,7 +205,8 @@ int spdk_mem_map_clear_translation(struct spdk_mem_map *map, uint64_t vaddr, uin
 	return rc;
 }
 
-uint64_t spdk_mem_map_translate(const struct spdk_mem_map *map, uint64_t vaddr, uint64_t *size)
+uint64_t
+spdk_mem_map_translate(const struct spdk_mem_map *map, uint64_t vaddr, uint64_t *size)
 {
 	struct udma_range range;
 	bool is_set = udma_range_map_lookup(&map->translations, vaddr, &range);

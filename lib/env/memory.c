@@ -5,7 +5,8 @@
 #include "memory_internal.h"
 #include "registry.h"
 
-int udma_memory_init(const struct spdk_env_opts *opts, enum udma_iova_kind kind, unsigned iova_bits)
+int
+udma_memory_init(const struct spdk_env_opts *opts, enum udma_iova_kind kind, unsigned iova_bits)
 {
 	int rc = udma_registry_init(kind, iova_bits);
 
@@ -15,7 +16,8 @@ int udma_memory_init(const struct spdk_env_opts *opts, enum udma_iova_kind kind,
 	return rc;
 }
 
-void udma_memory_fini(void)
+void
+udma_memory_fini(void)
 {
 	udma_mempools_fini();
 	udma_memzones_fini();

@@ -33,7 +33,8 @@ static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
 /* ---- Names ------------------------------------------------------------------------------ */
 
 /** Locked. */
-static struct spdk_mempool *find_pool(const char *name)
+static struct spdk_mempool *
+find_pool(const char *name)
 {
 	struct spdk_mempool *mp;
 
@@ -45,7 +46,8 @@ static struct spdk_mempool *find_pool(const char *name)
 	return NULL;
 }
 
-struct spdk_mempool *spdk_mempool_lookup(const char *name)
+struct spdk_mempool *
+spdk_mempool_lookup(const char *name)
 {
 	struct spdk_mempool *mp;
 
@@ -55,13 +57,15 @@ struct spdk_mempool *spdk_mempool_lookup(const char *name)
 	return mp;
 }
 
-char *spdk_mempool_get_name(struct spdk_mempool *mp)
+char *
+spdk_mempool_get_name(struct spdk_mempool *mp)
 {
 	return mp->name;
 }
 
 /** \return whether the name was free. */
-static bool enter(struct spdk_mempool *mp)
+static bool
+enter(struct spdk_mempool *mp)
 {
 	bool is_free;
 
@@ -76,13 +80,15 @@ static bool enter(struct spdk_mempool *mp)
 
 /* ---- Pools ------------------------------------------------------------------------------ */
 
-static void destroy(struct spdk_mempool *mp)
+static void
+destroy(struct spdk_mempool *mp)
 {
 	spdk_free(mp->memory);
 	free(mp);
 }
 
-static struct spdk_mempool *create(const char *name, size_t count, size_t ele_size, int numa_id)
+static struct spdk_mempool *
+create(const char *name, size_t count, size_t ele_size, int numa_id)
 {
 	size_t stride, len, stack;
 	struct spdk_mempool *mp;
@@ -119,9 +125,9 @@ static struct spdk_mempool *create(const char *name, size_t count, size_t ele_si
 	return mp;
 }
 
-struct spdk_mempool *spdk_mempool_create_ctor(const char *name, size_t count, size_t ele_size,
-					      size_t cache_size, int numa_id,
-					      spdk_mempool_obj_cb_t *obj_init, void *obj_init_arg)
+struct spdk_mempool *
+spdk_mempool_create_ctor(const char *name, size_t count, size_t ele_size, size_t cache_size,
+			 int numa_id, spdk_mempool_obj_cb_t *obj_init, void *obj_init_arg)
 {
 	struct spdk_mempool *mp;
 
@@ -150,13 +156,14 @@ struct spdk_mempool *spdk_mempool_create_ctor(const char *name, size_t count, si
 	return mp;
 }
 
-struct spdk_mempool *spdk_mempool_create(const char *name, size_t count, size_t ele_size,
-					 size_t cache_size, int numa_id)
+struct spdk_mempool *
+spdk_mempool_create(const char *name, size_t count, size_t ele_size, size_t cache_size, int numa_id)
 {
 	return spdk_mempool_create_ctor(name, count, ele_size, cache_size, numa_id, NULL, NULL);
 }
 
-void spdk_mempool_free(struct spdk_mempool *mp)
+void
+spdk_mempool_free(struct spdk_mempool *mp)
 {
 	if (mp == NULL) {
 		return;
@@ -167,7 +174,8 @@ void spdk_mempool_free(struct spdk_mempool *mp)
 	destroy(mp);
 }
 
-void udma_mempools_fini(void)
+void
+udma_mempools_fini(void)
 {
 	struct spdk_mempool *mp;
 
@@ -178,7 +186,8 @@ void udma_mempools_fini(void)
 
 /* ---- Elements --------------------------------------------------------------------------- */
 
-int spdk_mempool_get_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
+int
+spdk_mempool_get_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
 {
 	int rc = -ENOMEM;
 
@@ -195,14 +204,16 @@ int spdk_mempool_get_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
 	return rc;
 }
 
-void *spdk_mempool_get(struct spdk_mempool *mp)
+void *
+spdk_mempool_get(struct spdk_mempool *mp)
 {
 	void *ele;
 
 	return spdk_mempool_get_bulk(mp, &ele, 1) == 0 ? ele : NULL;
 }
 
-void spdk_mempool_put_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
+void
+spdk_mempool_put_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
 {
 	bool fits;
 
@@ -225,12 +236,14 @@ void spdk_mempool_put_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count
 	}
 }
 
-void spdk_mempool_put(struct spdk_mempool *mp, void *ele)
+void
+spdk_mempool_put(struct spdk_mempool *mp, void *ele)
 {
 	spdk_mempool_put_bulk(mp, &ele, 1);
 }
 
-size_t spdk_mempool_count(const struct spdk_mempool *pool)
+size_t
+spdk_mempool_count(const struct spdk_mempool *pool)
 {
 	struct spdk_mempool *mp = (struct spdk_mempool *)(uintptr_t)pool;
 	size_t available;
@@ -241,8 +254,8 @@ size_t spdk_mempool_count(const struct spdk_mempool *pool)
 	return available;
 }
 
-uint32_t spdk_mempool_obj_iter(struct spdk_mempool *mp, spdk_mempool_obj_cb_t obj_cb,
-			       void *obj_cb_arg)
+uint32_t
+spdk_mempool_obj_iter(struct spdk_mempool *mp, spdk_mempool_obj_cb_t obj_cb, void *obj_cb_arg)
 {
 	for (size_t i = 0; i < mp->count; i++) {
 		obj_cb(mp, obj_cb_arg, mp->memory + i * mp->stride, (unsigned)i);
@@ -250,8 +263,8 @@ uint32_t spdk_mempool_obj_iter(struct spdk_mempool *mp, spdk_mempool_obj_cb_t ob
 	return (uint32_t)mp->count;
 }
 
-uint32_t spdk_mempool_mem_iter(struct spdk_mempool *mp, spdk_mempool_mem_cb_t mem_cb,
-			       void *mem_cb_arg)
+uint32_t
+spdk_mempool_mem_iter(struct spdk_mempool *mp, spdk_mempool_mem_cb_t mem_cb, void *mem_cb_arg)
 {
 	uint64_t len = mp->count * mp->stride, piece;
 	uint32_t pieces = 0;

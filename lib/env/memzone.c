@@ -16,7 +16,8 @@ static TAILQ_HEAD(, memzone) zones = TAILQ_HEAD_INITIALIZER(zones);
 static pthread_mutex_t zones_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /** Locked. */
-static struct memzone *find_zone(const char *name)
+static struct memzone *
+find_zone(const char *name)
 {
 	struct memzone *zone;
 
@@ -29,15 +30,16 @@ static struct memzone *find_zone(const char *name)
 }
 
 /** Whether devices see a stretch of memory in one piece. With physical addresses they may not. */
-static bool is_contiguous(const void *addr, size_t len)
+static bool
+is_contiguous(const void *addr, size_t len)
 {
 	uint64_t size = len;
 
 	return spdk_vtophys(addr, &size) != SPDK_VTOPHYS_ERROR && size == len;
 }
 
-static struct memzone *create_zone(const char *name, size_t len, int numa_id, unsigned flags,
-				   unsigned align)
+static struct memzone *
+create_zone(const char *name, size_t len, int numa_id, unsigned flags, unsigned align)
 {
 	struct memzone *zone = calloc(1, sizeof(*zone));
 
@@ -62,8 +64,9 @@ static struct memzone *create_zone(const char *name, size_t len, int numa_id, un
 	return zone;
 }
 
-void *spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, unsigned flags,
-				   unsigned align)
+void *
+spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, unsigned flags,
+			     unsigned align)
 {
 	struct memzone *zone;
 	void *addr;
@@ -98,12 +101,14 @@ void *spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, un
 	return addr;
 }
 
-void *spdk_memzone_reserve(const char *name, size_t len, int numa_id, unsigned flags)
+void *
+spdk_memzone_reserve(const char *name, size_t len, int numa_id, unsigned flags)
 {
 	return spdk_memzone_reserve_aligned(name, len, numa_id, flags, 0);
 }
 
-void *spdk_memzone_lookup(const char *name)
+void *
+spdk_memzone_lookup(const char *name)
 {
 	struct memzone *zone;
 	void *addr;
@@ -115,7 +120,8 @@ void *spdk_memzone_lookup(const char *name)
 	return addr;
 }
 
-int spdk_memzone_free(const char *name)
+int
+spdk_memzone_free(const char *name)
 {
 	struct memzone *zone;
 
@@ -134,7 +140,8 @@ int spdk_memzone_free(const char *name)
 	return 0;
 }
 
-void spdk_memzone_dump(FILE *f)
+void
+spdk_memzone_dump(FILE *f)
 {
 	struct memzone *zone;
 
@@ -145,7 +152,8 @@ void spdk_memzone_dump(FILE *f)
 	pthread_mutex_unlock(&zones_lock);
 }
 
-void udma_memzones_fini(void)
+void
+udma_memzones_fini(void)
 {
 	struct memzone *zone;
 

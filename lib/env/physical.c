@@ -19,13 +19,15 @@
 
 #define BATCH 512
 
-static uint64_t page_size(void)
+static uint64_t
+page_size(void)
 {
 	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /** Reads 64-bit words that belong to consecutive pages. \return how many; a negative errno. */
-static ssize_t read_words(const char *path, uint64_t index, uint64_t *words, size_t count)
+static ssize_t
+read_words(const char *path, uint64_t index, uint64_t *words, size_t count)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t rc;
@@ -39,7 +41,8 @@ static ssize_t read_words(const char *path, uint64_t index, uint64_t *words, siz
 	return rc;
 }
 
-int udma_physical_init(void)
+int
+udma_physical_init(void)
 {
 	uint64_t word = 0;
 	/* Any page that is present will do. The number reads 0 without the privilege. */
@@ -53,7 +56,8 @@ int udma_physical_init(void)
 	return 0;
 }
 
-static int check_pinned(uint64_t vaddr, uint64_t pagemap)
+static int
+check_pinned(uint64_t vaddr, uint64_t pagemap)
 {
 	uint64_t flags;
 	ssize_t rc;
@@ -79,7 +83,8 @@ static int check_pinned(uint64_t vaddr, uint64_t pagemap)
 	return 0;
 }
 
-int udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical)
+int
+udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical)
 {
 	uint64_t words[BATCH], first = 0, pages = *len / page_size(), found = 0;
 

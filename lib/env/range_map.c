@@ -54,42 +54,50 @@ struct udma_range_node {
 };
 
 /** Bytes that one slot at a level covers; level 0 is the last one. */
-static uint64_t span(int level)
+static uint64_t
+span(int level)
 {
 	return 1ULL << (PAGE_SHIFT + LEVEL_BITS * level);
 }
 
-static unsigned slot_index(uint64_t addr, int level)
+static unsigned
+slot_index(uint64_t addr, int level)
 {
 	return (addr >> (PAGE_SHIFT + LEVEL_BITS * level)) & (SLOTS - 1);
 }
 
-static bool is_entry(uintptr_t slot)
+static bool
+is_entry(uintptr_t slot)
 {
 	return (slot & IS_ENTRY) != 0;
 }
 
-static bool is_node(uintptr_t slot)
+static bool
+is_node(uintptr_t slot)
 {
 	return slot != 0 && !is_entry(slot);
 }
 
-static struct udma_range_entry *as_entry(uintptr_t slot)
+static struct udma_range_entry *
+as_entry(uintptr_t slot)
 {
 	return (struct udma_range_entry *)(slot & ~IS_ENTRY);
 }
 
-static struct udma_range_node *as_node(uintptr_t slot)
+static struct udma_range_node *
+as_node(uintptr_t slot)
 {
 	return (struct udma_range_node *)slot;
 }
 
-static uintptr_t load_slot(const uintptr_t *slot)
+static uintptr_t
+load_slot(const uintptr_t *slot)
 {
 	return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
-static void store_slot(uintptr_t *slot, uintptr_t value)
+static void
+store_slot(uintptr_t *slot, uintptr_t value)
 {
 	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
 }
@@ -97,7 +105,8 @@ static void store_slot(uintptr_t *slot, uintptr_t value)
 /* ---- Readers ---------------------------------------------------------------------------- */
 
 /** \return whether the copy is of an entry in use that has the address inside. */
-static bool copy_entry(const struct udma_range_entry *entry, uint64_t addr, struct udma_range *out)
+static bool
+copy_entry(const struct udma_range_entry *entry, uint64_t addr, struct udma_range *out)
 {
 	uint64_t generation = __atomic_load_n(&entry->generation, __ATOMIC_ACQUIRE);
 
@@ -109,7 +118,8 @@ static bool copy_entry(const struct udma_range_entry *entry, uint64_t addr, stru
 	       addr - out->start < out->len;
 }
 
-bool udma_range_map_lookup(const struct udma_range_map *map, uint64_t addr, struct udma_range *out)
+bool
+udma_range_map_lookup(const struct udma_range_map *map, uint64_t addr, struct udma_range *out)
 {
 	if (addr >> UDMA_RANGE_MAP_ADDR_BITS) {
 		*out = (struct udma_range){.start = span(LEVELS), .len = 0 - span(LEVELS)};
@@ -139,7 +149,8 @@ bool udma_range_map_lookup(const struct udma_range_map *map, uint64_t addr, stru
 
 /* ---- Nodes and entries, of writers ------------------------------------------------------ */
 
-static int spare_up(struct udma_range_map *map, size_t nodes, size_t entries)
+static int
+spare_up(struct udma_range_map *map, size_t nodes, size_t entries)
 {
 	while (map->spare_node_count < nodes) {
 		struct udma_range_node *node = calloc(1, sizeof(*node));
@@ -169,7 +180,8 @@ static int spare_up(struct udma_range_map *map, size_t nodes, size_t entries)
 }
 
 /** Takes a spare entry into use. \return a slot's content. */
-static uintptr_t new_entry(struct udma_range_map *map, uint64_t start, uint64_t len, uint64_t value)
+static uintptr_t
+new_entry(struct udma_range_map *map, uint64_t start, uint64_t len, uint64_t value)
 {
 	struct udma_range_entry *entry = map->spare_entries;
 
@@ -183,7 +195,8 @@ static uintptr_t new_entry(struct udma_range_map *map, uint64_t start, uint64_t 
 }
 
 /** Makes an entry spare. No slot of the tree points to it any more. */
-static void retire_entry(struct udma_range_map *map, struct udma_range_entry *entry)
+static void
+retire_entry(struct udma_range_map *map, struct udma_range_entry *entry)
 {
 	__atomic_store_n(&entry->generation, entry->generation + 1, __ATOMIC_RELEASE);
 	entry->next = map->spare_entries;
@@ -192,7 +205,8 @@ static void retire_entry(struct udma_range_map *map, struct udma_range_entry *en
 }
 
 /** Takes a spare node into use with one content in all slots. */
-static struct udma_range_node *new_node(struct udma_range_map *map, uintptr_t content)
+static struct udma_range_node *
+new_node(struct udma_range_map *map, uintptr_t content)
 {
 	struct udma_range_node *node = map->spare_nodes;
 
@@ -206,7 +220,8 @@ static struct udma_range_node *new_node(struct udma_range_map *map, uintptr_t co
 }
 
 /** Makes a node and all below it spare. The tree does not lead to it any more. */
-static void discard_node(struct udma_range_map *map, struct udma_range_node *node)
+static void
+discard_node(struct udma_range_map *map, struct udma_range_node *node)
 {
 	/* Before the slots are emptied: who sees one empty sees this too. */
 	__atomic_store_n(&map->discarded, map->discarded + 1, __ATOMIC_RELEASE);
@@ -225,8 +240,9 @@ static void discard_node(struct udma_range_map *map, struct udma_range_node *nod
 
 /** Puts `content` into all slots for [start, last] below `slot`, which covers span(level) from
  * `base`. */
-static void fill(struct udma_range_map *map, uintptr_t *slot, int level, uint64_t base,
-		 uint64_t start, uint64_t last, uintptr_t content)
+static void
+fill(struct udma_range_map *map, uintptr_t *slot, int level, uint64_t base, uint64_t start,
+     uint64_t last, uintptr_t content)
 {
 	uintptr_t old = *slot;
 	struct udma_range_node *node;
@@ -265,7 +281,8 @@ static void fill(struct udma_range_map *map, uintptr_t *slot, int level, uint64_
 }
 
 /** How many nodes it takes for `end` to be a boundary between two slots. */
-static size_t nodes_missing(const struct udma_range_map *map, uint64_t end)
+static size_t
+nodes_missing(const struct udma_range_map *map, uint64_t end)
 {
 	uintptr_t slot = map->root;
 	size_t missing = 0;
@@ -281,12 +298,14 @@ static size_t nodes_missing(const struct udma_range_map *map, uint64_t end)
 	return missing;
 }
 
-static uint64_t last_of(const struct udma_range_entry *entry)
+static uint64_t
+last_of(const struct udma_range_entry *entry)
 {
 	return entry->start + entry->len - 1;
 }
 
-static struct udma_range_entry *next_entry(uintptr_t slot, int level, uint64_t base, uint64_t addr)
+static struct udma_range_entry *
+next_entry(uintptr_t slot, int level, uint64_t base, uint64_t addr)
 {
 	if (slot == 0 || is_entry(slot)) {
 		return as_entry(slot);
@@ -304,12 +323,14 @@ static struct udma_range_entry *next_entry(uintptr_t slot, int level, uint64_t b
 }
 
 /** The first entry that ends behind an address. */
-static struct udma_range_entry *entry_behind(const struct udma_range_map *map, uint64_t addr)
+static struct udma_range_entry *
+entry_behind(const struct udma_range_map *map, uint64_t addr)
 {
 	return addr >> UDMA_RANGE_MAP_ADDR_BITS ? NULL : next_entry(map->root, LEVELS, 0, addr);
 }
 
-bool udma_range_map_next(const struct udma_range_map *map, uint64_t addr, struct udma_range *out)
+bool
+udma_range_map_next(const struct udma_range_map *map, uint64_t addr, struct udma_range *out)
 {
 	const struct udma_range_entry *entry = entry_behind(map, addr);
 
@@ -320,8 +341,8 @@ bool udma_range_map_next(const struct udma_range_map *map, uint64_t addr, struct
 	return true;
 }
 
-static struct udma_range_entry *previous_entry(uintptr_t slot, int level, uint64_t base,
-					       uint64_t addr)
+static struct udma_range_entry *
+previous_entry(uintptr_t slot, int level, uint64_t base, uint64_t addr)
 {
 	if (slot == 0 || is_entry(slot)) {
 		return as_entry(slot);
@@ -340,8 +361,8 @@ static struct udma_range_entry *previous_entry(uintptr_t slot, int level, uint64
 	return NULL;
 }
 
-bool udma_range_map_previous(const struct udma_range_map *map, uint64_t addr,
-			     struct udma_range *out)
+bool
+udma_range_map_previous(const struct udma_range_map *map, uint64_t addr, struct udma_range *out)
 {
 	const struct udma_range_entry *entry =
 		addr == 0 ? NULL : previous_entry(map->root, LEVELS, 0, addr);
@@ -354,7 +375,8 @@ bool udma_range_map_previous(const struct udma_range_map *map, uint64_t addr,
 }
 
 /** Replaces what is in a range by one entry, or by nothing. */
-static int replace(struct udma_range_map *map, uint64_t start, uint64_t len, const uint64_t *value)
+static int
+replace(struct udma_range_map *map, uint64_t start, uint64_t len, const uint64_t *value)
 {
 	uint64_t last = start + len - 1;
 	struct udma_range_entry *entry, *old = NULL;
@@ -401,23 +423,27 @@ static int replace(struct udma_range_map *map, uint64_t start, uint64_t len, con
 	return 0;
 }
 
-int udma_range_map_set(struct udma_range_map *map, uint64_t start, uint64_t len, uint64_t value)
+int
+udma_range_map_set(struct udma_range_map *map, uint64_t start, uint64_t len, uint64_t value)
 {
 	return replace(map, start, len, &value);
 }
 
-int udma_range_map_clear(struct udma_range_map *map, uint64_t start, uint64_t len)
+int
+udma_range_map_clear(struct udma_range_map *map, uint64_t start, uint64_t len)
 {
 	return replace(map, start, len, NULL);
 }
 
-int udma_range_map_reserve(struct udma_range_map *map, uint64_t len)
+int
+udma_range_map_reserve(struct udma_range_map *map, uint64_t len)
 {
 	return spare_up(map, len / span(2) + NODES_FOR_ANY_RANGE,
 			len / span(1) + ENTRIES_FOR_ANY_RANGE);
 }
 
-static void free_nodes(uintptr_t slot)
+static void
+free_nodes(uintptr_t slot)
 {
 	if (!is_node(slot)) {
 		return;
@@ -428,7 +454,8 @@ static void free_nodes(uintptr_t slot)
 	free(as_node(slot));
 }
 
-void udma_range_map_destroy(struct udma_range_map *map)
+void
+udma_range_map_destroy(struct udma_range_map *map)
 {
 	free_nodes(map->root);
 	while (map->spare_nodes != NULL) {

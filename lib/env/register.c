@@ -35,7 +35,8 @@ static struct udma_range_map regions;
 
 /* ---- Translation ------------------------------------------------------------------------ */
 
-bool udma_translation_find(struct udma_translation *t, uint64_t va)
+bool
+udma_translation_find(struct udma_translation *t, uint64_t va)
 {
 	/* Before the lookup: if the region is removed in between, the memory of it is stale at
 	 * once. */
@@ -52,7 +53,8 @@ bool udma_translation_find(struct udma_translation *t, uint64_t va)
 	return true;
 }
 
-uint64_t spdk_vtophys(const void *buf, uint64_t *size)
+uint64_t
+spdk_vtophys(const void *buf, uint64_t *size)
 {
 	uint64_t va = (uintptr_t)buf;
 	struct udma_range range;
@@ -66,14 +68,16 @@ uint64_t spdk_vtophys(const void *buf, uint64_t *size)
 	return va + (range.value & REGION_OFFSET_MASK);
 }
 
-bool spdk_iommu_is_enabled(void)
+bool
+spdk_iommu_is_enabled(void)
 {
 	return started && udma_iova_kind() != UDMA_IOVA_PA;
 }
 
 /* ---- The set ---------------------------------------------------------------------------- */
 
-int udma_registry_lock(void)
+int
+udma_registry_lock(void)
 {
 	int rc = -pthread_mutex_lock(&lock);
 
@@ -84,12 +88,14 @@ int udma_registry_lock(void)
 	return rc;
 }
 
-void udma_registry_unlock(void)
+void
+udma_registry_unlock(void)
 {
 	pthread_mutex_unlock(&lock);
 }
 
-bool udma_registry_next(uint64_t vaddr, struct udma_registration *reg)
+bool
+udma_registry_next(uint64_t vaddr, struct udma_registration *reg)
 {
 	struct udma_range range;
 
@@ -104,7 +110,8 @@ bool udma_registry_next(uint64_t vaddr, struct udma_registration *reg)
 	return true;
 }
 
-bool udma_registry_find(uint64_t vaddr, struct udma_registration *reg)
+bool
+udma_registry_find(uint64_t vaddr, struct udma_registration *reg)
 {
 	struct udma_range range;
 
@@ -117,7 +124,8 @@ bool udma_registry_find(uint64_t vaddr, struct udma_registration *reg)
 	return udma_registry_next(range.start, reg);
 }
 
-bool udma_registry_previous(uint64_t vaddr, struct udma_registration *reg)
+bool
+udma_registry_previous(uint64_t vaddr, struct udma_registration *reg)
 {
 	struct udma_range range;
 
@@ -126,7 +134,8 @@ bool udma_registry_previous(uint64_t vaddr, struct udma_registration *reg)
 }
 
 /** Takes the regions of a registration out, so that they translate no more. */
-static void forget(const struct udma_registration *reg)
+static void
+forget(const struct udma_registration *reg)
 {
 	struct udma_range range;
 
@@ -146,7 +155,8 @@ static void forget(const struct udma_registration *reg)
 }
 
 /** Makes memory translatable. \return 0; a negative errno, logged, and nothing has changed. */
-static int learn(const struct udma_registration *reg, const struct udma_vma *vma)
+static int
+learn(const struct udma_registration *reg, const struct udma_vma *vma)
 {
 	uint64_t end = reg->vaddr + reg->len, flags = 0, iova, len;
 
@@ -188,7 +198,8 @@ static int learn(const struct udma_registration *reg, const struct udma_vma *vma
 /* ---- Registering ------------------------------------------------------------------------ */
 
 /** \return 0 for a range of whole pages, also an empty one; -EINVAL, logged. */
-static int check_range(const char *what, const void *vaddr, size_t len)
+static int
+check_range(const char *what, const void *vaddr, size_t len)
 {
 	uint64_t start = (uintptr_t)vaddr, page = (uint64_t)getpagesize();
 
@@ -201,7 +212,8 @@ static int check_range(const char *what, const void *vaddr, size_t len)
 	return 0;
 }
 
-static int check_mapped(const struct udma_registration *reg, struct udma_vma *vma)
+static int
+check_mapped(const struct udma_registration *reg, struct udma_vma *vma)
 {
 	int rc = udma_vma_query(reg->vaddr, reg->len, vma);
 
@@ -219,7 +231,8 @@ static int check_mapped(const struct udma_registration *reg, struct udma_vma *vm
 	return rc;
 }
 
-static int register_locked(const struct udma_registration *reg)
+static int
+register_locked(const struct udma_registration *reg)
 {
 	struct udma_range there;
 	struct udma_vma vma;
@@ -249,7 +262,8 @@ static int register_locked(const struct udma_registration *reg)
 	return rc;
 }
 
-int spdk_mem_register(void *vaddr, size_t len)
+int
+spdk_mem_register(void *vaddr, size_t len)
 {
 	struct udma_registration reg = {(uintptr_t)vaddr, len};
 	int rc = check_range("register", vaddr, len);
@@ -266,7 +280,8 @@ int spdk_mem_register(void *vaddr, size_t len)
 }
 
 /** \return 0 if [start, end) is made of whole registrations; -EINVAL; -ERANGE; logged. */
-static int check_whole(uint64_t start, uint64_t end)
+static int
+check_whole(uint64_t start, uint64_t end)
 {
 	struct udma_registration reg;
 
@@ -287,7 +302,8 @@ static int check_whole(uint64_t start, uint64_t end)
 	return 0;
 }
 
-static int unregister_locked(uint64_t start, uint64_t end)
+static int
+unregister_locked(uint64_t start, uint64_t end)
 {
 	struct udma_registration reg;
 	int rc = check_whole(start, end);
@@ -314,7 +330,8 @@ static int unregister_locked(uint64_t start, uint64_t end)
 	return 0;
 }
 
-int spdk_mem_unregister(void *vaddr, size_t len)
+int
+spdk_mem_unregister(void *vaddr, size_t len)
 {
 	int rc = check_range("unregister", vaddr, len);
 
@@ -329,7 +346,8 @@ int spdk_mem_unregister(void *vaddr, size_t len)
 	return rc;
 }
 
-int spdk_mem_reserve(void *vaddr, size_t len)
+int
+spdk_mem_reserve(void *vaddr, size_t len)
 {
 	int rc = check_range("reserve", vaddr, len);
 
@@ -349,7 +367,8 @@ int spdk_mem_reserve(void *vaddr, size_t len)
 	return rc;
 }
 
-int32_t spdk_mem_get_numa_id(const void *buf, uint64_t *size)
+int32_t
+spdk_mem_get_numa_id(const void *buf, uint64_t *size)
 {
 	uint64_t va = (uintptr_t)buf, page = (uint64_t)getpagesize();
 	int node = SPDK_ENV_NUMA_ID_ANY;
@@ -369,7 +388,8 @@ int32_t spdk_mem_get_numa_id(const void *buf, uint64_t *size)
 
 /* ---- Start and end ---------------------------------------------------------------------- */
 
-int udma_registry_init(enum udma_iova_kind kind, unsigned iova_bits)
+int
+udma_registry_init(enum udma_iova_kind kind, unsigned iova_bits)
 {
 	int rc = udma_iova_init(kind, iova_bits);
 
@@ -377,7 +397,8 @@ int udma_registry_init(enum udma_iova_kind kind, unsigned iova_bits)
 	return rc;
 }
 
-void udma_registry_fini(void)
+void
+udma_registry_fini(void)
 {
 	struct udma_registration reg;
 

@@ -22,7 +22,8 @@ struct spdk_ring {
 	size_t head; /* pointers ever taken out */
 };
 
-struct spdk_ring *spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id)
+struct spdk_ring *
+spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id)
 {
 	struct spdk_ring *ring;
 
@@ -48,7 +49,8 @@ struct spdk_ring *spdk_ring_create(enum spdk_ring_type type, size_t count, int n
 	return ring;
 }
 
-void spdk_ring_free(struct spdk_ring *ring)
+void
+spdk_ring_free(struct spdk_ring *ring)
 {
 	if (ring != NULL) {
 		free(ring->slots);
@@ -56,7 +58,8 @@ void spdk_ring_free(struct spdk_ring *ring)
 	}
 }
 
-size_t spdk_ring_count(struct spdk_ring *ring)
+size_t
+spdk_ring_count(struct spdk_ring *ring)
 {
 	/* Head first: what is taken out later cannot make the difference negative. */
 	size_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
@@ -65,7 +68,8 @@ size_t spdk_ring_count(struct spdk_ring *ring)
 	return spdk_min(tail - head, ring->mask);
 }
 
-size_t spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size_t *free_space)
+size_t
+spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size_t *free_space)
 {
 	bool shared = ring->type != SPDK_RING_TYPE_SP_SC;
 	size_t tail, room;
@@ -91,7 +95,8 @@ size_t spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size
 	return count;
 }
 
-size_t spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count)
+size_t
+spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count)
 {
 	bool shared = ring->type == SPDK_RING_TYPE_MP_MC;
 	size_t head;

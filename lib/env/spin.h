@@ -18,7 +18,8 @@ struct udma_spin {
 	int locked;
 };
 
-static inline void udma_spin_lock(struct udma_spin *spin)
+static inline void
+udma_spin_lock(struct udma_spin *spin)
 {
 	for (unsigned n = 1; __atomic_exchange_n(&spin->locked, 1, __ATOMIC_ACQUIRE); n++) {
 		if (n % UDMA_SPINS_BEFORE_YIELD == 0) {
@@ -29,7 +30,8 @@ static inline void udma_spin_lock(struct udma_spin *spin)
 	}
 }
 
-static inline void udma_spin_unlock(struct udma_spin *spin)
+static inline void
+udma_spin_unlock(struct udma_spin *spin)
 {
 	__atomic_store_n(&spin->locked, 0, __ATOMIC_RELEASE);
 }

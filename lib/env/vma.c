@@ -30,14 +30,16 @@ struct procmap_query {
 #define UDMA_PROCMAP_VMA_WRITABLE 0x02
 #define UDMA_PROCMAP_VMA_SHARED   0x08
 
-static void narrow(struct udma_vma *common, bool readable, bool writable, bool shared)
+static void
+narrow(struct udma_vma *common, bool readable, bool writable, bool shared)
 {
 	common->readable = common->readable && readable;
 	common->writable = common->writable && writable;
 	common->shared = common->shared && shared;
 }
 
-static int query_by_ioctl(int fd, uint64_t at, uint64_t end, struct udma_vma *common)
+static int
+query_by_ioctl(int fd, uint64_t at, uint64_t end, struct udma_vma *common)
 {
 	while (at < end) {
 		struct procmap_query query = {.size = sizeof(query), .query_addr = at};
@@ -54,7 +56,8 @@ static int query_by_ioctl(int fd, uint64_t at, uint64_t end, struct udma_vma *co
 }
 
 /** Reads "start-end rwxs …" lines, which the kernel gives in ascending order. */
-static int query_by_text(int fd, uint64_t at, uint64_t end, struct udma_vma *common)
+static int
+query_by_text(int fd, uint64_t at, uint64_t end, struct udma_vma *common)
 {
 	FILE *maps = fdopen(fd, "r");
 	char *line = NULL;
@@ -83,7 +86,8 @@ static int query_by_text(int fd, uint64_t at, uint64_t end, struct udma_vma *com
 	return at < end ? -EFAULT : 0;
 }
 
-int udma_vma_query(uint64_t vaddr, uint64_t len, struct udma_vma *common)
+int
+udma_vma_query(uint64_t vaddr, uint64_t len, struct udma_vma *common)
 {
 	/* Opened anew each time: a descriptor from before a fork() would show the parent. */
 	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);

@@ -19,13 +19,15 @@
 #define PAGE ((size_t)4096)
 
 /** The defaults of spdk_env_opts_init() that matter to memory. */
-static inline struct spdk_env_opts memory_opts(void)
+static inline struct spdk_env_opts
+memory_opts(void)
 {
 	return (struct spdk_env_opts){
 		.name = "test", .mem_size = -1, .base_virtaddr = 0x200000000000};
 }
 
-static inline int start_memory(void **state)
+static inline int
+start_memory(void **state)
 {
 	struct spdk_env_opts opts = memory_opts();
 
@@ -33,7 +35,8 @@ static inline int start_memory(void **state)
 	return udma_memory_init(&opts, UDMA_IOVA_VA, 64);
 }
 
-static inline int end_memory(void **state)
+static inline int
+end_memory(void **state)
 {
 	(void)state;
 	udma_memory_fini();
@@ -41,7 +44,8 @@ static inline int end_memory(void **state)
 }
 
 /** Addresses with ordinary memory behind, which costs nothing until it is touched. */
-static inline char *map_pages(size_t len)
+static inline char *
+map_pages(size_t len)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -51,7 +55,8 @@ static inline char *map_pages(size_t len)
 }
 
 /** A new seed each run, printed so that a failure can be repeated; UDMA_TEST_SEED sets it. */
-static inline uint64_t test_seed(void)
+static inline uint64_t
+test_seed(void)
 {
 	const char *text = getenv("UDMA_TEST_SEED");
 	uint64_t seed =
@@ -62,7 +67,8 @@ static inline uint64_t test_seed(void)
 }
 
 /** xorshift64* */
-static inline uint64_t test_random(uint64_t *seed)
+static inline uint64_t
+test_random(uint64_t *seed)
 {
 	*seed |= *seed == 0;
 	*seed ^= *seed >> 12;

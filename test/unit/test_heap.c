@@ -13,7 +13,8 @@ struct rig {
 	char *bases[CHUNKS];
 };
 
-static void set_up(struct rig *rig)
+static void
+set_up(struct rig *rig)
 {
 	udma_heap_init(&rig->heap);
 	for (unsigned i = 0; i < CHUNKS; i++) {
@@ -24,7 +25,8 @@ static void set_up(struct rig *rig)
 	assert_true(udma_heap_check(&rig->heap));
 }
 
-static void tear_down(struct rig *rig)
+static void
+tear_down(struct rig *rig)
 {
 	for (unsigned i = 0; i < CHUNKS; i++) {
 		udma_heap_remove(rig->chunks[i]);
@@ -33,7 +35,8 @@ static void tear_down(struct rig *rig)
 	assert_true(udma_heap_check(&rig->heap));
 }
 
-static struct udma_heap_chunk *chunk_of(struct rig *rig, const void *ptr)
+static struct udma_heap_chunk *
+chunk_of(struct rig *rig, const void *ptr)
 {
 	for (unsigned i = 0; i < CHUNKS; i++) {
 		if ((uintptr_t)ptr - (uintptr_t)rig->bases[i] < chunk_lens[i]) {
@@ -54,7 +57,8 @@ struct piece {
 	unsigned char fill;
 };
 
-static void check_fill(const struct piece *piece, size_t size)
+static void
+check_fill(const struct piece *piece, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		if (piece->ptr[i] != piece->fill) {
@@ -63,18 +67,21 @@ static void check_fill(const struct piece *piece, size_t size)
 	}
 }
 
-static size_t random_size(uint64_t *seed)
+static size_t
+random_size(uint64_t *seed)
 {
 	return 1 + test_random(seed) % ((size_t)1 << (4 + test_random(seed) % 14));
 }
 
-static void fill(struct piece *piece, uint64_t *seed)
+static void
+fill(struct piece *piece, uint64_t *seed)
 {
 	piece->fill = (unsigned char)test_random(seed);
 	memset(piece->ptr, piece->fill, piece->size);
 }
 
-static void allocate(struct rig *rig, struct piece *piece, uint64_t *seed)
+static void
+allocate(struct rig *rig, struct piece *piece, uint64_t *seed)
 {
 	size_t align = test_random(seed) % 3 ? 64 : (size_t)64 << (test_random(seed) % 13);
 
@@ -90,7 +97,8 @@ static void allocate(struct rig *rig, struct piece *piece, uint64_t *seed)
 	fill(piece, seed);
 }
 
-static void resize(struct rig *rig, struct piece *piece, uint64_t *seed)
+static void
+resize(struct rig *rig, struct piece *piece, uint64_t *seed)
 {
 	size_t size = random_size(seed), old = piece->size;
 
@@ -102,7 +110,8 @@ static void resize(struct rig *rig, struct piece *piece, uint64_t *seed)
 	fill(piece, seed);
 }
 
-static void agrees_with_a_model(void **state)
+static void
+agrees_with_a_model(void **state)
 {
 	static struct piece pieces[MODEL_SLOTS];
 	uint64_t seed = test_seed();
@@ -151,7 +160,8 @@ static void agrees_with_a_model(void **state)
 
 /* ---- One by one ------------------------------------------------------------------------- */
 
-static void every_alignment_up_to_1_gib(void **state)
+static void
+every_alignment_up_to_1_gib(void **state)
 {
 	size_t len = 2 * GiB;
 	char *base = map_pages(len);
@@ -175,7 +185,8 @@ static void every_alignment_up_to_1_gib(void **state)
 	munmap(base, len);
 }
 
-static void a_chunk_of_the_length_computed_serves_the_request(void **state)
+static void
+a_chunk_of_the_length_computed_serves_the_request(void **state)
 {
 	uint64_t seed = test_seed();
 	size_t room = 64 * MiB;
@@ -200,7 +211,8 @@ static void a_chunk_of_the_length_computed_serves_the_request(void **state)
 	munmap(base, room + 2 * MiB);
 }
 
-static void sizes_that_no_chunk_has_are_refused(void **state)
+static void
+sizes_that_no_chunk_has_are_refused(void **state)
 {
 	struct rig rig;
 
@@ -217,7 +229,8 @@ static void sizes_that_no_chunk_has_are_refused(void **state)
 	tear_down(&rig);
 }
 
-static void freeing_what_is_not_allocated_is_noticed(void **state)
+static void
+freeing_what_is_not_allocated_is_noticed(void **state)
 {
 	struct rig rig;
 	char *ptr;
@@ -236,7 +249,8 @@ static void freeing_what_is_not_allocated_is_noticed(void **state)
 	tear_down(&rig);
 }
 
-static void a_block_grows_into_free_memory_behind_it_only(void **state)
+static void
+a_block_grows_into_free_memory_behind_it_only(void **state)
 {
 	struct rig rig;
 	struct udma_heap_chunk *chunk;
@@ -262,7 +276,8 @@ static void a_block_grows_into_free_memory_behind_it_only(void **state)
 	tear_down(&rig);
 }
 
-static void a_withdrawn_chunk_is_not_used(void **state)
+static void
+a_withdrawn_chunk_is_not_used(void **state)
 {
 	struct rig rig;
 
@@ -277,7 +292,8 @@ static void a_withdrawn_chunk_is_not_used(void **state)
 	tear_down(&rig);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_a_model),

@@ -5,8 +5,9 @@
 
 #define TOP (1ULL << UDMA_RANGE_MAP_ADDR_BITS)
 
-static void assert_range(struct udma_range_map *map, uint64_t addr, uint64_t start, uint64_t len,
-			 uint64_t value)
+static void
+assert_range(struct udma_range_map *map, uint64_t addr, uint64_t start, uint64_t len,
+	     uint64_t value)
 {
 	struct udma_range range;
 
@@ -17,7 +18,8 @@ static void assert_range(struct udma_range_map *map, uint64_t addr, uint64_t sta
 }
 
 /** Nothing at `addr`, and the stretch that is said to be empty has `addr` in it. */
-static void assert_nothing(struct udma_range_map *map, uint64_t addr)
+static void
+assert_nothing(struct udma_range_map *map, uint64_t addr)
 {
 	struct udma_range range;
 
@@ -25,7 +27,8 @@ static void assert_nothing(struct udma_range_map *map, uint64_t addr)
 	assert_true(addr - range.start < range.len);
 }
 
-static void an_empty_map_has_nothing(void **state)
+static void
+an_empty_map_has_nothing(void **state)
 {
 	struct udma_range_map map = {0};
 	struct udma_range range;
@@ -41,7 +44,8 @@ static void an_empty_map_has_nothing(void **state)
 	udma_range_map_destroy(&map);
 }
 
-static void a_range_is_found_at_each_of_its_bytes_and_not_beside_them(void **state)
+static void
+a_range_is_found_at_each_of_its_bytes_and_not_beside_them(void **state)
 {
 	static const struct {
 		uint64_t start, len;
@@ -84,7 +88,8 @@ static void a_range_is_found_at_each_of_its_bytes_and_not_beside_them(void **sta
 	}
 }
 
-static void what_is_not_whole_pages_of_the_space_is_refused(void **state)
+static void
+what_is_not_whole_pages_of_the_space_is_refused(void **state)
 {
 	struct udma_range_map map = {0};
 
@@ -100,7 +105,8 @@ static void what_is_not_whole_pages_of_the_space_is_refused(void **state)
 	udma_range_map_destroy(&map);
 }
 
-static void overwriting_leaves_what_is_on_both_sides(void **state)
+static void
+overwriting_leaves_what_is_on_both_sides(void **state)
 {
 	struct udma_range_map map = {0};
 
@@ -126,7 +132,8 @@ static void overwriting_leaves_what_is_on_both_sides(void **state)
 	udma_range_map_destroy(&map);
 }
 
-static void a_long_range_costs_few_nodes(void **state)
+static void
+a_long_range_costs_few_nodes(void **state)
 {
 	struct udma_range_map map = {0};
 
@@ -136,7 +143,8 @@ static void a_long_range_costs_few_nodes(void **state)
 	udma_range_map_destroy(&map);
 }
 
-static void nodes_are_used_again(void **state)
+static void
+nodes_are_used_again(void **state)
 {
 	struct udma_range_map map = {0};
 
@@ -152,7 +160,8 @@ static void nodes_are_used_again(void **state)
 	udma_range_map_destroy(&map);
 }
 
-static void reserved_memory_is_enough_for_pieces_of_2_mib(void **state)
+static void
+reserved_memory_is_enough_for_pieces_of_2_mib(void **state)
 {
 	struct udma_range_map map = {0};
 	uint64_t base = 0x7f0000000000 + 6 * MiB;
@@ -174,7 +183,8 @@ static void reserved_memory_is_enough_for_pieces_of_2_mib(void **state)
 #define MODEL_PAGES 1500
 
 /** Unit of the model's page: with large ones leaves are at several levels. */
-static void check_against_model(uint64_t base, uint64_t unit, uint64_t *seed)
+static void
+check_against_model(uint64_t base, uint64_t unit, uint64_t *seed)
 {
 	struct udma_range_map map = {0};
 	/* Value of each page, and where the range it is in was cut last; 0 for none. */
@@ -235,7 +245,8 @@ static void check_against_model(uint64_t base, uint64_t unit, uint64_t *seed)
 	udma_range_map_destroy(&map);
 }
 
-static void agrees_with_a_model(void **state)
+static void
+agrees_with_a_model(void **state)
 {
 	uint64_t seed = test_seed();
 
@@ -257,7 +268,8 @@ static struct {
 	unsigned looks;
 } shared;
 
-static void *read_on(void *arg)
+static void *
+read_on(void *arg)
 {
 	uint64_t seed = (uintptr_t)arg;
 	unsigned looks = 0, wrong = 0;
@@ -282,7 +294,8 @@ static void *read_on(void *arg)
 	return NULL;
 }
 
-static void neighbours_are_found_while_a_writer_splits(void **state)
+static void
+neighbours_are_found_while_a_writer_splits(void **state)
 {
 	uint64_t seed = test_seed();
 	pthread_t readers[3];
@@ -321,7 +334,8 @@ static void neighbours_are_found_while_a_writer_splits(void **state)
 	udma_range_map_destroy(&shared.map);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_map_has_nothing),

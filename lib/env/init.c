@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Starting and ending the environment, part by part. */
+
+#include "env_internal.h"
+
+#include "ioat/channel.h"
+#include "pci/pci_internal.h"
+
+#include "spdk/env.h"
+#include "spdk/log.h"
+
+#define DEFAULT_BASE_VIRTADDR 0x200000000000ull
+
+/* Virtual addresses of user space have up to this many bits. */
+#define VIRTUAL_ADDRESS_BITS 57
+/* Where "mapped" is asked for and no device is narrower. */
+#define MAPPED_DEFAULT_BITS 48
+
+/* The options as programs knew them before they had a size: up to base_virtaddr. */
+#define OPTS_SIZE_OLD offsetof(struct spdk_env_opts, opts_size)
+
+static bool g_initialized;
+
+bool
+udma_env_is_initialized(void)
+{
+	return g_initialized;
+}
+
+void
+spdk_env_opts_init(struct spdk_env_opts *opts)
+{
+	struct spdk_env_opts defaults = {
+		.name = "spdk",
+		.core_mask = "0x1",
+		.shm_id = -1,
+		.mem_channel = -1,
+		.main_core = -1,
+		.mem_size = -1,
+		.base_virtaddr = DEFAULT_BASE_VIRTADDR,
+	};
+
+	if (opts == NULL) {
+		return;
+	}
+	/* An older program has not set opts_size, and what stands there may be anything: the
+	 * structure has had this size ever since, so all of it can be written. */
+	defaults.opts_size = sizeof(*opts);
+	*opts = defaults;
+}
+
+/** Settles how devices will see memory: asked for, or as wide as the narrowest device. */
+static int
+choose_kind(const char *mode, unsigned device_bits, enum udma_iova_kind *kind, unsigned *bits)
+{
+	bool narrow = device_bits < VIRTUAL_ADDRESS_BITS;
+
+	*bits = narrow ? device_bits : MAPPED_DEFAULT_BITS;
+	if (mode == NULL) {
+		*kind = narrow ? UDMA_IOVA_MAPPED : UDMA_IOVA_VA;
+	} else if (strcmp(mode, "mapped") == 0) {
+		*kind = UDMA_IOVA_MAPPED;
+	} else if (strcmp(mode, "pa") == 0) {
+		*kind = UDMA_IOVA_PA;
+	} else if (strcmp(mode, "va") != 0) {
+		SPDK_ERRLOG("iova_mode \"%s\" is none of \"va\", \"mapped\" and \"pa\"\n", mode);
+		return -EINVAL;
+	} else if (narrow) {
+		SPDK_ERRLOG("iova_mode \"va\" needs %u bits and an IOMMU here has %u: use "
+			    "\"mapped\", or "
+			    "leave it open\n",
+			    VIRTUAL_ADDRESS_BITS, device_bits);
+		return -ENOTSUP;
+	} else {
+		*kind = UDMA_IOVA_VA;
+	}
+	return 0;
+}
+
+/** What could not be started is ended again, the last part first. */
+static int
+start(const struct spdk_env_opts *opts)
+{
+	struct udma_emulated_config emulated;
+	enum udma_iova_kind kind;
+	unsigned bits;
+	int rc = udma_emulated_parse(getenv("UDMA_EMULATE"), &emulated);
+
+	if (rc == 0) {
+		rc = choose_kind(opts->iova_mode, emulated.count ? emulated.iova_bits : 64, &kind,
+				 &bits);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	rc = udma_cores_init(opts);
+	if (rc != 0) {
+		return rc;
+	}
+	rc = udma_memory_init(opts, kind, bits);
+	if (rc != 0) {
+		goto no_memory;
+	}
+	rc = udma_pci_init(opts);
+	if (rc != 0) {
+		goto no_pci;
+	}
+	rc = udma_emulated_init(&emulated);
+	if (rc != 0) {
+		goto no_emulated;
+	}
+	g_initialized = true;
+	return 0;
+
+no_emulated:
+	udma_pci_fini();
+no_pci:
+	udma_memory_fini();
+no_memory:
+	udma_cores_fini();
+	return rc;
+}
+
+int
+spdk_env_init(const struct spdk_env_opts *user_opts)
+{
+	struct spdk_env_opts opts;
+
+	if (g_initialized) {
+		SPDK_ERRLOG(
+			"the environment has been started already: spdk_env_fini() comes first\n");
+		return -EINVAL;
+	}
+	spdk_env_opts_init(&opts);
+	if (user_opts != NULL) {
+		/* Fields that the program does not know keep their defaults. */
+		size_t known = user_opts->opts_size;
+
+		if (known == 0 || known > sizeof(opts)) {
+			known = OPTS_SIZE_OLD;
+		}
+		memcpy(&opts, user_opts, known);
+	}
+	return start(&opts);
+}
+
+void
+spdk_env_fini(void)
+{
+	if (!g_initialized) {
+		return;
+	}
+	udma_ioat_fini();
+	udma_pci_fini();
+	udma_emulated_fini();
+	udma_memory_fini();
+	udma_cores_fini();
+	g_initialized = false;
+}

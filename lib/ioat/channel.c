@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Bringing a channel up from any state, and taking it down so that nothing is written afterwards:
+ * sections 12.1, 12.2 and 14.5 of the hardware reference.
+ */
+
+#include "channel.h"
+
+#include "spdk/log.h"
+#include "spdk/string.h"
+#include "spdk/util.h"
+
+/* Drivers in use wait 20 to 200 ms (section 12.5); an emulated engine may share our only core. */
+#define SUSPEND_LIMIT_US 100000
+#define RESET_LIMIT_US   200000
+#define START_LIMIT_US   1000000
+/* How long detach waits for an engine that completes nothing. */
+#define DRAIN_LIMIT_US 1000000
+
+#define PCI_COMMAND            0x04
+#define PCI_COMMAND_MEMORY     0x0002
+#define PCI_COMMAND_BUS_MASTER 0x0004
+
+/* Section 3: XFERCAP holds a power of two in bits 4:0; below 4 KiB none is defined. */
+#define XFERCAP_MASK 0x1f
+#define XFERCAP_MIN  12
+/* XFERCAP 0 is said to mean 4 GiB, which the size field cannot hold (section 16, point 5). */
+#define LARGEST_PIECE (1u << 31)
+
+#define RING_BYTES (UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc))
+
+/** A wait that spins for short times, sleeps for longer ones, and comes to an end. */
+struct patience {
+	uint64_t deadline;
+	unsigned step_us;
+};
+
+static struct patience
+patience_of(unsigned limit_us)
+{
+	return (struct patience){
+		.deadline = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * limit_us,
+		.step_us = 1,
+	};
+}
+
+/** \return false once the time is over. */
+static bool
+wait_a_little(struct patience *patience)
+{
+	if (spdk_get_ticks() >= patience->deadline) {
+		return false;
+	}
+	if (patience->step_us < 16) {
+		spdk_delay_us(patience->step_us);
+	} else {
+		struct timespec pause = {.tv_nsec = patience->step_us * 1000l};
+
+		nanosleep(&pause, NULL);
+	}
+	if (patience->step_us < 1000) {
+		patience->step_us *= 2;
+	}
+	return true;
+}
+
+static unsigned
+state_of(uint64_t status)
+{
+	return status & SPDK_IOAT_CHANSTS_STATUS;
+}
+
+/** Whether the engine may be working, or would start at a doorbell. */
+static bool
+is_running(uint64_t status)
+{
+	unsigned state = state_of(status);
+
+	return state == SPDK_IOAT_CHANSTS_ACTIVE || state == SPDK_IOAT_CHANSTS_IDLE;
+}
+
+/** Before version 3.3 CHANERR_INT has to be cleared in configuration space as well. */
+static void
+clear_chanerr_int(struct spdk_ioat_chan *chan)
+{
+	uint32_t value;
+	int rc;
+
+	if (chan->version >= SPDK_IOAT_VER_3_3) {
+		return;
+	}
+	rc = spdk_pci_device_cfg_read32(chan->device, &value, SPDK_IOAT_PCI_CHANERR_INT_OFFSET);
+	if (rc == 0) {
+		rc = spdk_pci_device_cfg_write32(chan->device, value,
+						 SPDK_IOAT_PCI_CHANERR_INT_OFFSET);
+	}
+	if (rc != 0) {
+		/* Known of some kernels and machines; the reset works without it. */
+		SPDK_NOTICELOG("%s: configuration register 180h (CHANERR_INT) cannot be accessed: "
+			       "%s; going on without clearing it\n",
+			       chan->name, spdk_strerror(-rc));
+	}
+}
+
+/** Section 12.1, from any state. Afterwards the channel is HALTED and touches no memory. */
+static int
+reset(struct spdk_ioat_chan *chan)
+{
+	struct patience patience = patience_of(SUSPEND_LIMIT_US);
+	uint64_t status = read_chansts(chan->bar);
+
+	if (is_running(status)) {
+		write_chancmd(chan->bar, SPDK_IOAT_CHANCMD_SUSPEND);
+		do {
+			status = read_chansts(chan->bar);
+		} while (is_running(status) && wait_a_little(&patience));
+		/* One that does not stop is reset all the same: that is what RESET is for. */
+	}
+	write_chanerr(chan->bar, read_chanerr(chan->bar));
+	clear_chanerr_int(chan);
+
+	write_chancmd(chan->bar, SPDK_IOAT_CHANCMD_RESET);
+	patience = patience_of(RESET_LIMIT_US);
+	while (read_chancmd(chan->bar) & SPDK_IOAT_CHANCMD_RESET) {
+		if (!wait_a_little(&patience)) {
+			SPDK_ERRLOG("%s: reset failed: CHANCMD reads %#x and CHANSTS %#" PRIx64
+				    " after %u ms; the function needs a reset of its own, or the "
+				    "machine one\n",
+				    chan->name, read_chancmd(chan->bar), read_chansts(chan->bar),
+				    RESET_LIMIT_US / 1000);
+			return -EIO;
+		}
+	}
+	return 0;
+}
+
+/** Section 12.2: one null descriptor proves that the engine reaches our memory. */
+static int
+start(struct spdk_ioat_chan *chan)
+{
+	struct patience patience = patience_of(START_LIMIT_US);
+	uint32_t chanerr = 0;
+	uint64_t status, word;
+	char causes[256];
+
+	/* Error write-back on, so that a halt shows where polls look (section 4.1). */
+	write_chanctrl(chan->bar,
+		       SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);
+	write_chancmp(chan->bar, chan->completion_iova);
+	write_chainaddr(chan->bar, chan->ring_iova);
+
+	udma_ioat_build_null(chan);
+	chan->limit = chan->head + UDMA_IOAT_RING_SIZE - 1;
+	spdk_ioat_flush(chan);
+	do {
+		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+		status = read_chansts(chan->bar);
+		if (state_of(status) == SPDK_IOAT_CHANSTS_IDLE &&
+		    (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == chan->ring_iova) {
+			chan->seen = word;
+			__atomic_store_n(&chan->completed, chan->announced, __ATOMIC_RELEASE);
+			return 0;
+		}
+		/* HALTED without a cause is where RESET left it: a device that looks at its
+		 * registers from time to time has not seen CHAINADDR yet. */
+		if (state_of(status) == SPDK_IOAT_CHANSTS_HALTED) {
+			chanerr = read_chanerr(chan->bar);
+		}
+	} while (chanerr == 0 && wait_a_little(&patience));
+
+	SPDK_ERRLOG("%s: the channel does not start: CHANSTS %#" PRIx64
+		    ", completion word %#" PRIx64
+		    ", CHANERR %#x (%s); is the memory of this process mapped for it?\n",
+		    chan->name, status, word, chanerr,
+		    udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)));
+	return -EIO;
+}
+
+/** Stops the engine for good. \return whether it can be relied on to write nothing more. */
+static bool
+stop(struct spdk_ioat_chan *chan)
+{
+	uint16_t command;
+
+	if (chan->error == -ENODEV || reset(chan) == 0) {
+		return true;
+	}
+	/* The last resort, one level below the engine: it may not master the bus. */
+	if (spdk_pci_device_cfg_read16(chan->device, &command, PCI_COMMAND) == 0) {
+		command &= (uint16_t)~PCI_COMMAND_BUS_MASTER;
+		return spdk_pci_device_cfg_write16(chan->device, command, PCI_COMMAND) == 0;
+	}
+	return false;
+}
+
+#define TRIAL_PATTERN 0x0706050403020100ull
+#define TRIAL_OFFSET  3
+#define TRIAL_BYTES   21
+
+/**
+ * Where the pattern starts in a fill to an address that is not a multiple of 8 is not documented
+ * (section 16, point 13): one fill of our own memory tells.
+ */
+static enum udma_ioat_fill_anchor
+try_fill(struct spdk_ioat_chan *chan)
+{
+	struct patience patience = patience_of(START_LIMIT_US);
+	enum udma_ioat_fill_anchor anchor = UDMA_IOAT_FILL_UNKNOWN;
+	uint8_t *trial = spdk_zmalloc(64, 64, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
+	bool at_start = true, at_multiple = true;
+	int rc = 0;
+
+	if (trial == NULL) {
+		return UDMA_IOAT_FILL_UNKNOWN;
+	}
+	chan->fill_anchor = UDMA_IOAT_FILL_AT_START;
+	if (spdk_ioat_submit_fill(chan, NULL, NULL, trial + TRIAL_OFFSET, TRIAL_PATTERN,
+				  TRIAL_BYTES) == 0) {
+		do {
+			rc = spdk_ioat_process_events(chan);
+		} while (rc == 0 && wait_a_little(&patience));
+	}
+	for (unsigned i = 0; i < TRIAL_BYTES; i++) {
+		at_start = at_start && trial[TRIAL_OFFSET + i] == i % 8;
+		at_multiple = at_multiple && trial[TRIAL_OFFSET + i] == (TRIAL_OFFSET + i) % 8;
+	}
+	if (rc == 1 && at_start) {
+		anchor = UDMA_IOAT_FILL_AT_START;
+	} else if (rc == 1 && at_multiple) {
+		anchor = UDMA_IOAT_FILL_AT_MULTIPLE_OF_8;
+	}
+	/* An engine that has not finished may still write there: then it stays allocated. */
+	if (rc != 0) {
+		spdk_free(trial);
+	}
+	return anchor;
+}
+
+/** Checks what the device says of itself. */
+static int
+identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
+{
+	unsigned order;
+
+	if (bar_size < sizeof(struct spdk_ioat_registers)) {
+		SPDK_ERRLOG("%s: BAR 0 has %" PRIu64 " bytes, an I/OAT channel has at least %zu\n",
+			    chan->name, bar_size, sizeof(struct spdk_ioat_registers));
+		return -EINVAL;
+	}
+	chan->version = read_cbver(chan->bar);
+	if (chan->version == UINT8_MAX && read_chansts(chan->bar) == UINT64_MAX) {
+		SPDK_ERRLOG("%s: all registers read as ones: the device is gone or asleep\n",
+			    chan->name);
+		return -ENODEV;
+	}
+	if (chan->version < SPDK_IOAT_VER_3_0) {
+		SPDK_ERRLOG(
+			"%s: CBVER is %u.%u; versions before 3.0 are programmed differently and "
+			"not supported\n",
+			chan->name, chan->version >> 4, chan->version & 0xf);
+		return -ENOTSUP;
+	}
+	order = read_xfercap(chan->bar) & XFERCAP_MASK;
+	if (order != 0 && order < XFERCAP_MIN) {
+		SPDK_ERRLOG("%s: XFERCAP is %u, a largest transfer of %u bytes; at least 4096 are "
+			    "expected\n",
+			    chan->name, order, 1u << order);
+		return -EINVAL;
+	}
+	chan->max_piece = order == 0 ? LARGEST_PIECE : 1u << order;
+	chan->dma_capabilities = SPDK_IOAT_ENGINE_COPY_SUPPORTED;
+	if (read_dmacapability(chan->bar) & SPDK_IOAT_DMACAP_BFILL) {
+		chan->dma_capabilities |= SPDK_IOAT_ENGINE_FILL_SUPPORTED;
+	}
+	return 0;
+}
+
+/** The address at which the engine sees one piece of our memory. */
+static uint64_t
+iova_of(const void *buf, uint64_t size)
+{
+	uint64_t contiguous = size;
+	uint64_t iova = spdk_vtophys(buf, &contiguous);
+
+	return contiguous == size ? iova : SPDK_VTOPHYS_ERROR;
+}
+
+static int
+allocate(struct spdk_ioat_chan *chan)
+{
+	int numa_id = spdk_pci_device_get_numa_id(chan->device);
+
+	chan->requests = calloc(UDMA_IOAT_RING_SIZE, sizeof(*chan->requests));
+	/* Aligned to its own size, so that it is one piece even where memory is physical pages. */
+	chan->ring = spdk_zmalloc(RING_BYTES, RING_BYTES, NULL, numa_id, SPDK_MALLOC_DMA);
+	/* The word that polls read has its line to itself. */
+	chan->completion_line = spdk_zmalloc(64, 64, NULL, numa_id, SPDK_MALLOC_DMA);
+	if (chan->requests == NULL || chan->ring == NULL || chan->completion_line == NULL) {
+		SPDK_ERRLOG("%s: no memory for the ring (%zu bytes of DMA memory)\n", chan->name,
+			    RING_BYTES);
+		return -ENOMEM;
+	}
+	chan->completion = chan->completion_line;
+	chan->completion_iova = iova_of(chan->completion_line, sizeof(uint64_t));
+	chan->ring_iova = iova_of(chan->ring, RING_BYTES);
+	if (chan->ring_iova == SPDK_VTOPHYS_ERROR || chan->completion_iova == SPDK_VTOPHYS_ERROR) {
+		SPDK_ERRLOG("%s: the ring is not contiguous for the device\n", chan->name);
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < UDMA_IOAT_RING_SIZE; i++) {
+		uint64_t next = (i + 1) % UDMA_IOAT_RING_SIZE;
+
+		chan->ring[i].dma.next = chan->ring_iova + next * sizeof(*chan->ring);
+	}
+	return 0;
+}
+
+static int
+enable_bus_mastering(struct spdk_ioat_chan *chan)
+{
+	uint16_t command;
+	int rc = spdk_pci_device_cfg_read16(chan->device, &command, PCI_COMMAND);
+
+	if (rc == 0) {
+		command |= PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER;
+		rc = spdk_pci_device_cfg_write16(chan->device, command, PCI_COMMAND);
+	}
+	if (rc != 0) {
+		SPDK_ERRLOG(
+			"%s: the command register in configuration space cannot be accessed: %s\n",
+			chan->name, spdk_strerror(-rc));
+	}
+	return rc;
+}
+
+void
+udma_ioat_free(struct spdk_ioat_chan *chan)
+{
+	spdk_free(chan->completion_line);
+	spdk_free(chan->ring);
+	free(chan->requests);
+	free(chan);
+}
+
+/** Everything from the mapped BAR to a channel that takes requests. */
+static int
+bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
+{
+	int rc = identify(chan, bar_size);
+
+	if (rc == 0) {
+		rc = enable_bus_mastering(chan);
+	}
+	if (rc == 0) {
+		rc = reset(chan);
+	}
+	if (rc == 0) {
+		rc = allocate(chan);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	rc = start(chan);
+	if (rc == 0) {
+		if (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
+			chan->fill_anchor = try_fill(chan);
+		}
+		/* A trial that went wrong may have taken the channel with it. */
+		rc = chan->error;
+	}
+	if (rc == 0) {
+		rc = udma_ioat_quiesce_add(chan);
+	}
+	if (rc != 0 && !stop(chan)) {
+		/* Better lost than written to by an engine that cannot be stopped. */
+		chan->ring = NULL;
+		chan->completion_line = NULL;
+	}
+	return rc;
+}
+
+int
+udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attached)
+{
+	struct spdk_ioat_chan *chan;
+	uint64_t bus_address, bar_size = 0;
+	void *bar = NULL;
+	int rc;
+
+	if (posix_memalign((void **)&chan, 64, sizeof(*chan)) != 0) {
+		return -ENOMEM;
+	}
+	memset(chan, 0, sizeof(*chan));
+	chan->device = device;
+	spdk_pci_addr_fmt(chan->name, sizeof(chan->name), &device->addr);
+
+	rc = spdk_pci_device_map_bar(device, 0, &bar, &bus_address, &bar_size);
+	if (rc != 0 || bar == NULL) {
+		SPDK_ERRLOG("%s: BAR 0 cannot be mapped: %s\n", chan->name, spdk_strerror(-rc));
+		free(chan);
+		return rc < 0 ? rc : -EIO;
+	}
+	chan->bar = bar;
+	rc = bring_up(chan, bar_size);
+	if (rc != 0) {
+		spdk_pci_device_unmap_bar(device, 0, bar);
+		udma_ioat_free(chan);
+		return rc;
+	}
+	*attached = chan;
+	return 0;
+}
+
+/** Lets the engine finish what was accepted, as long as it makes progress. */
+static void
+drain(struct spdk_ioat_chan *chan)
+{
+	struct patience patience = patience_of(DRAIN_LIMIT_US);
+
+	spdk_ioat_flush(chan);
+	while (chan->request_tail != chan->request_head && chan->error == 0) {
+		uint64_t before = chan->completed;
+
+		spdk_ioat_process_events(chan);
+		if (chan->completed != before) {
+			patience = patience_of(DRAIN_LIMIT_US);
+		} else if (!wait_a_little(&patience)) {
+			break;
+		}
+	}
+	/* What had finished before a halt has not been called back yet, perhaps. */
+	spdk_ioat_process_events(chan);
+}
+
+void
+spdk_ioat_detach(struct spdk_ioat_chan *chan)
+{
+	/* A callback of the drain below may ask again. */
+	if (chan == NULL || chan->refuse == -ESHUTDOWN) {
+		return;
+	}
+	udma_ioat_refuse(chan, -ESHUTDOWN);
+	/* A callback of the drain may be one in which this very channel is polled: see call_back().
+	 */
+	chan->depth++;
+	drain(chan);
+	chan->depth--;
+	if (chan->request_tail != chan->request_head) {
+		SPDK_ERRLOG("%s: detached with %" PRIu64 " requests that did not finish; they end "
+			    "without their callbacks\n",
+			    chan->name, chan->request_head - chan->request_tail);
+		chan->request_tail = chan->request_head;
+	}
+	udma_ioat_quiesce_remove(chan);
+	if (!stop(chan)) {
+		SPDK_ERRLOG(
+			"%s: the engine cannot be stopped; its ring (%zu bytes) stays allocated "
+			"so that it cannot overwrite anything else\n",
+			chan->name, RING_BYTES);
+		chan->ring = NULL;
+		chan->completion_line = NULL;
+	}
+	spdk_pci_device_unmap_bar(chan->device, 0, (void *)(uintptr_t)chan->bar);
+	if (chan->detached_in_attach_cb != NULL) {
+		*chan->detached_in_attach_cb = true;
+	}
+	spdk_pci_device_detach(chan->device);
+
+	chan->detached = true;
+	if (chan->depth == 0) {
+		udma_ioat_free(chan);
+	}
+}

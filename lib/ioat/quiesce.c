@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Removal of memory waits until no engine of this process can be inside.
+ *
+ * All channels together are one client of the registrations: told that a region is about to go, it
+ * waits until each engine has finished what had been announced by then. That may be more than what
+ * touches the region, and costs what a full ring costs at most.
+ */
+
+#include "channel.h"
+
+#include "spdk/log.h"
+
+/* An engine that completes nothing for this long keeps the memory registered. */
+#define PROGRESS_LIMIT_US 1000000
+
+static TAILQ_HEAD(, spdk_ioat_chan) g_channels = TAILQ_HEAD_INITIALIZER(g_channels);
+static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct spdk_mem_map *g_map;
+static unsigned g_users;
+
+/**
+ * \return a position that the engine is known to have reached. The channel's thread goes on with
+ * its work meanwhile: an unchanged `completed` around the load of the word says which lap of the
+ * ring the word belongs to.
+ */
+static uint64_t
+reached(const struct spdk_ioat_chan *chan)
+{
+	const uint64_t mask = UDMA_IOAT_RING_SIZE - 1;
+	uint64_t completed, word, into;
+
+	do {
+		completed = __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE);
+		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+	} while (completed != __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE));
+
+	into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
+	if (into >= UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
+		return completed;
+	}
+	return completed + ((into / sizeof(union spdk_ioat_hw_desc) + 1 - completed) & mask);
+}
+
+/** Whether the engine works no more, and will not by itself. */
+static bool
+is_stopped(const struct spdk_ioat_chan *chan)
+{
+	uint64_t status = read_chansts(chan->bar);
+
+	return status == UINT64_MAX ||
+	       (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED;
+}
+
+static int
+wait_for(const struct spdk_ioat_chan *chan)
+{
+	uint64_t target = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
+	uint64_t limit = spdk_get_ticks_hz() / 1000000 * PROGRESS_LIMIT_US;
+	uint64_t last = 0, since = spdk_get_ticks();
+
+	for (;;) {
+		uint64_t position = reached(chan);
+
+		if (position >= target || is_stopped(chan)) {
+			return 0;
+		}
+		if (position != last) {
+			last = position;
+			since = spdk_get_ticks();
+		} else if (spdk_get_ticks() - since > limit) {
+			SPDK_ERRLOG(
+				"%s: memory cannot be removed: the engine has not finished, and "
+				"nothing has completed for %u ms; detach the channel first\n",
+				chan->name, PROGRESS_LIMIT_US / 1000);
+			return -EBUSY;
+		}
+		sched_yield();
+	}
+}
+
+static int
+on_change(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action, void *vaddr,
+	  size_t size)
+{
+	struct spdk_ioat_chan *chan;
+	int rc = 0;
+
+	(void)ctx;
+	(void)map;
+	(void)vaddr;
+	(void)size;
+	if (action != SPDK_MEM_MAP_NOTIFY_UNREGISTER) {
+		return 0;
+	}
+	pthread_mutex_lock(&g_lock);
+	TAILQ_FOREACH (chan, &g_channels, link) {
+		rc = wait_for(chan);
+		if (rc != 0) {
+			break;
+		}
+	}
+	pthread_mutex_unlock(&g_lock);
+	return rc;
+}
+
+int
+udma_ioat_quiesce_add(struct spdk_ioat_chan *chan)
+{
+	static const struct spdk_mem_map_ops ops = {.notify_cb = on_change};
+
+	/* Without the lock: the map is told of registrations, which takes theirs and then ours. */
+	if (g_users == 0) {
+		g_map = spdk_mem_map_alloc(0, &ops, NULL);
+		if (g_map == NULL) {
+			return -ENOMEM;
+		}
+	}
+	g_users++;
+	pthread_mutex_lock(&g_lock);
+	TAILQ_INSERT_TAIL(&g_channels, chan, link);
+	pthread_mutex_unlock(&g_lock);
+	return 0;
+}
+
+void
+udma_ioat_quiesce_remove(struct spdk_ioat_chan *chan)
+{
+	pthread_mutex_lock(&g_lock);
+	TAILQ_REMOVE(&g_channels, chan, link);
+	pthread_mutex_unlock(&g_lock);
+	if (--g_users == 0) {
+		spdk_mem_map_free(&g_map);
+	}
+}
+
+void
+udma_ioat_fini(void)
+{
+	struct spdk_ioat_chan *chan;
+
+	while ((chan = TAILQ_FIRST(&g_channels)) != NULL) {
+		SPDK_WARNLOG("%s: the channel is still attached at the end of the environment; "
+			     "spdk_ioat_detach() comes before spdk_env_fini()\n",
+			     chan->name);
+		spdk_ioat_detach(chan);
+	}
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Emulated I/OAT functions in this process: what UDMA_EMULATE asks for.
+ *
+ * One thread serves all of them. Their BARs are memory that the driver stores to, as it would to
+ * silicon; the thread watches that memory (watch.c) and sleeps while nothing happens (sleep.c).
+ */
+
+#include "emulated.h"
+
+#include "env/env_internal.h"
+#include "env/region.h"
+#include "pci_internal.h"
+
+#include "spdk/ioat_spec.h"
+#include "spdk/log.h"
+#include "spdk/string.h"
+#include "spdk/util.h"
+
+/* A domain that no machine has, so that emulated functions are known by their address too. They
+ * sit where a socket's channels do: device 4 on, eight functions each (section 1.3). */
+#define EMULATED_DOMAIN       0xeeee
+#define EMULATED_FIRST_DEVICE 4
+#define FUNCTIONS_PER_DEVICE  8
+#define MAX_FUNCTIONS         ((32 - EMULATED_FIRST_DEVICE) * FUNCTIONS_PER_DEVICE)
+
+/* Skylake-SP: one id for any number of functions (section 1.2). */
+#define EMULATED_DEVICE_ID PCI_DEVICE_ID_INTEL_IOAT_SKX
+#define EMULATED_CLASS     0x088000
+
+/* XFERCAP of E5 v2: 1 MiB (section 3). */
+#define DEFAULT_XFERCAP 20
+
+/* Spinning pays while the next doorbell is near, and is waste afterwards. */
+#define SPIN_US 50
+/* How soon a driver on another core has stored what it has woken us for, and the moment that one on
+ * our own core gets to do so. */
+#define STORE_US        10
+#define STORE_MOMENT_NS 20000
+#define WAKES_SHARED    64
+
+/* Descriptors carried out between two looks at the registers. */
+#define STEPS_PER_LOOK 16
+
+static struct {
+	struct udma_emulated *functions;
+	unsigned count;
+	uint8_t *bars; /* one after the other */
+	size_t bars_size;
+	struct udma_sleep sleep;
+	pthread_t thread;
+	bool running;
+	bool stopping;
+	/* The models belong to whoever holds it: the thread, or a configuration access. */
+	pthread_mutex_t lock;
+	unsigned waiting; /* configuration accesses that want the lock */
+} g_host = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- What the model asks of its host ---- */
+
+static void *
+grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
+{
+	struct udma_region region;
+	uint64_t into;
+
+	(void)ctx;
+	if (!udma_region_find(iova, &region) || (write && !region.writable)) {
+		return NULL;
+	}
+	into = iova - region.iova;
+	*len = spdk_min(*len, region.len - into);
+	return (void *)(uintptr_t)(region.vaddr + into);
+}
+
+/* ---- The thread ---- */
+
+static bool
+serve(struct udma_emulated *function)
+{
+	bool more = false;
+	bool seen;
+
+	seen = udma_emulated_look(function);
+	for (unsigned i = 0; i < STEPS_PER_LOOK; i++) {
+		more = udma_emu_step(function->emu);
+		if (!more) {
+			break;
+		}
+	}
+	udma_emulated_publish(function);
+	return seen || more;
+}
+
+static bool
+serve_all(void)
+{
+	bool busy = false;
+
+	pthread_mutex_lock(&g_host.lock);
+	for (unsigned i = 0; i < g_host.count; i++) {
+		busy |= serve(&g_host.functions[i]);
+	}
+	pthread_mutex_unlock(&g_host.lock);
+	if (__atomic_load_n(&g_host.waiting, __ATOMIC_RELAXED) > 0) {
+		sched_yield();
+	}
+	return busy;
+}
+
+static bool
+anything_to_see(void)
+{
+	for (unsigned i = 0; i < g_host.count; i++) {
+		if (udma_emulated_changed(&g_host.functions[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t
+ticks_of_us(uint64_t us)
+{
+	return spdk_get_ticks_hz() / 1000000 * us;
+}
+
+/** Whether the store that has woken us comes while we keep our core. */
+static bool
+store_comes(void)
+{
+	uint64_t start = spdk_get_ticks();
+
+	while (spdk_get_ticks() - start < ticks_of_us(STORE_US)) {
+		if (anything_to_see()) {
+			return true;
+		}
+		spdk_pause();
+	}
+	return false;
+}
+
+/**
+ * Sleeps until a register is stored to, and lets the store happen.
+ *
+ * \param shared whether the driver was found to share our core the last time.
+ * \return whether it does: then it can store only while we sleep, and would poll for its whole time
+ * slice before we ran again. A short sleep brings us back in time, and spinning for its next
+ * doorbell would only keep it from ringing it.
+ */
+static bool
+sleep_until_touched(bool shared)
+{
+	struct timespec moment = {.tv_nsec = STORE_MOMENT_NS};
+	static unsigned wakes;
+
+	if (!udma_sleep_prepare(&g_host.sleep) || anything_to_see() ||
+	    __atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE)) {
+		udma_sleep_cancel(&g_host.sleep);
+		return false;
+	}
+	udma_sleep_wait(&g_host.sleep);
+	/* Threads move: now and then it is worth finding out anew. */
+	if ((!shared || ++wakes % WAKES_SHARED == 0) && store_comes()) {
+		return false;
+	}
+	nanosleep(&moment, NULL);
+	return true;
+}
+
+static void *
+run(void *arg)
+{
+	const uint64_t spin = ticks_of_us(SPIN_US);
+	uint64_t idle_since = 0;
+	bool shared = false;
+
+	(void)arg;
+	udma_sleep_init_thread();
+	while (!__atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE)) {
+		uint64_t now;
+
+		if (serve_all()) {
+			idle_since = 0;
+			continue;
+		}
+		now = spdk_get_ticks();
+		idle_since = idle_since == 0 ? now : idle_since;
+		if (shared || now - idle_since >= spin) {
+			shared = sleep_until_touched(shared);
+			idle_since = 0;
+		}
+	}
+	return NULL;
+}
+
+/* ---- The functions as PCI devices ---- */
+
+static struct udma_emulated *
+function_of(struct spdk_pci_device *device)
+{
+	return SPDK_CONTAINEROF(device, struct udma_emulated, device);
+}
+
+static int
+map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64_t *phys_addr,
+	uint64_t *size)
+{
+	if (bar != 0) {
+		return -EINVAL;
+	}
+	*mapped_addr = function_of(device)->bar;
+	*phys_addr = (uint64_t)(uintptr_t)function_of(device)->bar;
+	*size = UDMA_EMU_BAR_SIZE;
+	return 0;
+}
+
+static int
+unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
+{
+	(void)device;
+	(void)addr;
+	return bar == 0 ? 0 : -EINVAL;
+}
+
+static void
+lock_models(void)
+{
+	__atomic_fetch_add(&g_host.waiting, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&g_host.lock);
+	__atomic_fetch_sub(&g_host.waiting, 1, __ATOMIC_RELAXED);
+}
+
+static int
+cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+{
+	int rc;
+
+	lock_models();
+	rc = udma_emu_cfg_read(function_of(device)->emu, offset, value, len);
+	pthread_mutex_unlock(&g_host.lock);
+	return rc;
+}
+
+static int
+cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+{
+	int rc;
+
+	lock_models();
+	rc = udma_emu_cfg_write(function_of(device)->emu, offset, value, len);
+	/* A function-level reset shows in the registers before the write returns. */
+	udma_emulated_publish(function_of(device));
+	pthread_mutex_unlock(&g_host.lock);
+	/* Bus mastering may have been what a doorbell was waiting for. */
+	udma_sleep_wake(&g_host.sleep);
+	return rc;
+}
+
+static int
+create(struct udma_emulated *function, unsigned index, const struct udma_emulated_config *config)
+{
+	static const struct udma_emu_host host = {.grant = grant};
+	const struct udma_emu_config identity = {
+		.device_id = EMULATED_DEVICE_ID,
+		.xfercap = config->xfercap,
+		.multifunction = config->count > 1,
+		.flip_every = config->flip_every,
+		.seed = index,
+	};
+
+	function->bar = g_host.bars + (size_t)index * UDMA_EMU_BAR_SIZE;
+	function->emu = udma_emu_create(&identity, &host, NULL);
+	if (function->emu == NULL) {
+		SPDK_ERRLOG("no memory for an emulated I/OAT function\n");
+		return -ENOMEM;
+	}
+	udma_emulated_publish_all(function);
+
+	function->device.addr = (struct spdk_pci_addr){
+		.domain = EMULATED_DOMAIN,
+		.dev = (uint8_t)(EMULATED_FIRST_DEVICE + index / FUNCTIONS_PER_DEVICE),
+		.func = (uint8_t)(index % FUNCTIONS_PER_DEVICE),
+	};
+	function->device.id = (struct spdk_pci_id){
+		.class_id = EMULATED_CLASS,
+		.vendor_id = SPDK_PCI_VID_INTEL,
+		.device_id = EMULATED_DEVICE_ID,
+		.subvendor_id = SPDK_PCI_ANY_ID,
+		.subdevice_id = SPDK_PCI_ANY_ID,
+	};
+	function->device.numa_id = SPDK_ENV_NUMA_ID_ANY;
+	function->device.type = "emulated";
+	function->device.map_bar = map_bar;
+	function->device.unmap_bar = unmap_bar;
+	function->device.cfg_read = cfg_read;
+	function->device.cfg_write = cfg_write;
+	return 0;
+}
+
+static int
+start_thread(void)
+{
+	sigset_t all, before;
+	int rc;
+
+	/* Signals are the program's, and so for its own threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&g_host.thread, NULL, run, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0) {
+		SPDK_ERRLOG("no thread for the emulated I/OAT functions: %s\n", spdk_strerror(rc));
+		return -rc;
+	}
+	pthread_setname_np(g_host.thread, "udma-emulated");
+	g_host.running = true;
+	return 0;
+}
+
+int
+udma_emulated_init(const struct udma_emulated_config *config)
+{
+	int rc = 0;
+
+	if (config->count == 0) {
+		return 0;
+	}
+	g_host.bars_size = (size_t)config->count * UDMA_EMU_BAR_SIZE;
+	g_host.bars = mmap(NULL, g_host.bars_size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	g_host.functions = calloc(config->count, sizeof(*g_host.functions));
+	if (g_host.bars == MAP_FAILED || g_host.functions == NULL) {
+		g_host.bars = g_host.bars == MAP_FAILED ? NULL : g_host.bars;
+		SPDK_ERRLOG("no memory for %u emulated I/OAT functions\n", config->count);
+		udma_emulated_fini();
+		return -ENOMEM;
+	}
+	while (rc == 0 && g_host.count < config->count) {
+		rc = create(&g_host.functions[g_host.count], g_host.count, config);
+		g_host.count += rc == 0;
+	}
+	if (rc == 0) {
+		rc = udma_sleep_init(&g_host.sleep, g_host.bars, g_host.bars_size);
+	}
+	if (rc == 0) {
+		rc = start_thread();
+	}
+	for (unsigned i = 0; rc == 0 && i < g_host.count; i++) {
+		rc = spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &g_host.functions[i].device);
+		g_host.functions[i].hooked = rc == 0;
+	}
+	if (rc != 0) {
+		udma_emulated_fini();
+	}
+	return rc;
+}
+
+void
+udma_emulated_fini(void)
+{
+	for (unsigned i = 0; i < g_host.count; i++) {
+		if (g_host.functions[i].hooked) {
+			spdk_pci_unhook_device(&g_host.functions[i].device);
+		}
+	}
+	if (g_host.running) {
+		__atomic_store_n(&g_host.stopping, true, __ATOMIC_RELEASE);
+		udma_sleep_wake(&g_host.sleep);
+		pthread_join(g_host.thread, NULL);
+	}
+	udma_sleep_fini(&g_host.sleep);
+	for (unsigned i = 0; i < g_host.count; i++) {
+		udma_emu_destroy(g_host.functions[i].emu);
+	}
+	free(g_host.functions);
+	if (g_host.bars != NULL) {
+		munmap(g_host.bars, g_host.bars_size);
+	}
+	g_host.functions = NULL;
+	g_host.bars = NULL;
+	g_host.count = 0;
+	g_host.running = false;
+	g_host.stopping = false;
+}
+
+/* ---- UDMA_EMULATE ---- */
+
+/** An option of UDMA_EMULATE and the values it takes. */
+struct option_range {
+	const char *name;
+	long min, max;
+};
+
+static int
+parse_number(const char *what, const char *text, long min, long max, long *number)
+{
+	*number = spdk_strtol(text, 10);
+	if (*number < min || *number > max) {
+		SPDK_ERRLOG("UDMA_EMULATE: %s is \"%s\"; a number from %ld to %ld is expected\n",
+			    what, text, min, max);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+parse_option(char *option, struct udma_emulated_config *config)
+{
+	static const struct option_range ranges[] = {
+		{"xfercap", 12, 31},     /* log2 of the largest transfer (section 3) */
+		{"iova_bits", 32, 64},   /* width of the emulated IOMMU */
+		{"flip", 0, UINT32_MAX}, /* flip a byte in every n-th descriptor */
+	};
+	char *value = strchr(option, '=');
+	long number;
+
+	if (value != NULL) {
+		*value++ = '\0';
+	}
+	for (unsigned i = 0; i < SPDK_COUNTOF(ranges); i++) {
+		if (strcmp(option, ranges[i].name) != 0) {
+			continue;
+		}
+		if (parse_number(option, value ? value : "", ranges[i].min, ranges[i].max,
+				 &number) != 0) {
+			return -EINVAL;
+		}
+		switch (i) {
+		case 0:
+			config->xfercap = (uint8_t)number;
+			break;
+		case 1:
+			config->iova_bits = (unsigned)number;
+			break;
+		default:
+			config->flip_every = (uint32_t)number;
+			break;
+		}
+		return 0;
+	}
+	SPDK_ERRLOG(
+		"UDMA_EMULATE: there is no option \"%s\"; there are xfercap, iova_bits and flip, "
+		"as in UDMA_EMULATE=2,xfercap=20\n",
+		option);
+	return -EINVAL;
+}
+
+int
+udma_emulated_parse(const char *text, struct udma_emulated_config *config)
+{
+	char *copy, *next, *word;
+	long count;
+	int rc;
+
+	*config = (struct udma_emulated_config){.xfercap = DEFAULT_XFERCAP, .iova_bits = 64};
+	if (text == NULL || text[0] == '\0') {
+		return 0;
+	}
+	copy = next = strdup(text);
+	if (copy == NULL) {
+		return -ENOMEM;
+	}
+	word = strsep(&next, ",");
+	rc = parse_number("the number of channels", word, 0, MAX_FUNCTIONS, &count);
+	config->count = (unsigned)count;
+	while (rc == 0 && (word = strsep(&next, ",")) != NULL) {
+		rc = parse_option(word, config);
+	}
+	free(copy);
+	return rc;
+}
