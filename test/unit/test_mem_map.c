@@ -23,8 +23,9 @@ static struct {
 	char *refuse_vaddr;
 } journal;
 
-static int note(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
-		void *vaddr, size_t size)
+static int
+note(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action, void *vaddr,
+     size_t size)
 {
 	int id = (int)(intptr_t)ctx;
 
@@ -41,12 +42,14 @@ static int note(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_ac
 
 static const struct spdk_mem_map_ops note_ops = {.notify_cb = note};
 
-static struct spdk_mem_map *new_map(int id)
+static struct spdk_mem_map *
+new_map(int id)
 {
 	return spdk_mem_map_alloc(NOWHERE, &note_ops, (void *)(intptr_t)id);
 }
 
-static void refuse(int map, enum spdk_mem_map_notify_action action, char *vaddr)
+static void
+refuse(int map, enum spdk_mem_map_notify_action action, char *vaddr)
 {
 	journal.refuse_map = map;
 	journal.refuse_action = action;
@@ -54,7 +57,8 @@ static void refuse(int map, enum spdk_mem_map_notify_action action, char *vaddr)
 }
 
 /** The next thing told was this, and the memory could be translated then. */
-static void expect_note(int map, enum spdk_mem_map_notify_action action, char *vaddr, size_t size)
+static void
+expect_note(int map, enum spdk_mem_map_notify_action action, char *vaddr, size_t size)
 {
 	const struct note *n = &journal.notes[journal.checked];
 
@@ -67,7 +71,8 @@ static void expect_note(int map, enum spdk_mem_map_notify_action action, char *v
 	journal.checked++;
 }
 
-static void expect_no_more(void)
+static void
+expect_no_more(void)
 {
 	assert_int_equal(journal.checked, journal.count);
 	journal.checked = journal.count = 0;
@@ -77,7 +82,8 @@ static void expect_no_more(void)
 #define REG   SPDK_MEM_MAP_NOTIFY_REGISTER
 #define UNREG SPDK_MEM_MAP_NOTIFY_UNREGISTER
 
-static int set_up(void **state)
+static int
+set_up(void **state)
 {
 	memset(&journal, 0, sizeof(journal));
 	return start_memory(state);
@@ -85,7 +91,8 @@ static int set_up(void **state)
 
 /* ---- Being told ------------------------------------------------------------------------- */
 
-static void maps_are_told_of_whole_registrations_while_they_translate(void **state)
+static void
+maps_are_told_of_whole_registrations_while_they_translate(void **state)
 {
 	char *p = map_pages(8 * PAGE);
 	struct spdk_mem_map *one, *two;
@@ -126,7 +133,8 @@ static void maps_are_told_of_whole_registrations_while_they_translate(void **sta
 	munmap(p, 8 * PAGE);
 }
 
-static void a_registration_refused_by_one_is_undone_in_all(void **state)
+static void
+a_registration_refused_by_one_is_undone_in_all(void **state)
 {
 	struct spdk_mem_map *maps[3] = {new_map(1), new_map(2), new_map(3)};
 	char *p = map_pages(2 * PAGE);
@@ -148,7 +156,8 @@ static void a_registration_refused_by_one_is_undone_in_all(void **state)
 	munmap(p, 2 * PAGE);
 }
 
-static void a_removal_refused_by_one_leaves_everything_registered(void **state)
+static void
+a_removal_refused_by_one_leaves_everything_registered(void **state)
 {
 	struct spdk_mem_map *maps[3] = {new_map(1), new_map(2), new_map(3)};
 	char *p = map_pages(3 * PAGE);
@@ -178,7 +187,8 @@ static void a_removal_refused_by_one_leaves_everything_registered(void **state)
 	munmap(p, 3 * PAGE);
 }
 
-static void a_map_that_refuses_what_is_registered_is_not_made(void **state)
+static void
+a_map_that_refuses_what_is_registered_is_not_made(void **state)
 {
 	char *p = map_pages(3 * PAGE);
 
@@ -199,8 +209,9 @@ static void a_map_that_refuses_what_is_registered_is_not_made(void **state)
 	munmap(p, 3 * PAGE);
 }
 
-static int register_from_callback(void *ctx, struct spdk_mem_map *map,
-				  enum spdk_mem_map_notify_action action, void *vaddr, size_t size)
+static int
+register_from_callback(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
+		       void *vaddr, size_t size)
 {
 	struct spdk_mem_map *same = map;
 	int *rc = ctx;
@@ -216,7 +227,8 @@ static int register_from_callback(void *ctx, struct spdk_mem_map *map,
 	return 0;
 }
 
-static void a_callback_that_registers_gets_an_error_not_a_deadlock(void **state)
+static void
+a_callback_that_registers_gets_an_error_not_a_deadlock(void **state)
 {
 	const struct spdk_mem_map_ops ops = {.notify_cb = register_from_callback};
 	char *p = map_pages(2 * PAGE);
@@ -232,21 +244,24 @@ static void a_callback_that_registers_gets_an_error_not_a_deadlock(void **state)
 
 /* ---- Translations of one's own ---------------------------------------------------------- */
 
-static int follows(uint64_t addr_1, uint64_t addr_2)
+static int
+follows(uint64_t addr_1, uint64_t addr_2)
 {
 	return addr_2 == addr_1 + PAGE;
 }
 
 static const struct spdk_mem_map_ops joining_ops = {.are_contiguous = follows};
 
-static void assert_answer(struct spdk_mem_map *map, uint64_t vaddr, uint64_t asked, uint64_t answer,
-			  uint64_t holds)
+static void
+assert_answer(struct spdk_mem_map *map, uint64_t vaddr, uint64_t asked, uint64_t answer,
+	      uint64_t holds)
 {
 	assert_int_equal(spdk_mem_map_translate(map, vaddr, &asked), answer);
 	assert_int_equal(asked, holds);
 }
 
-static void ranges_are_set_and_cleared(void **state)
+static void
+ranges_are_set_and_cleared(void **state)
 {
 	struct spdk_mem_map *map = spdk_mem_map_alloc(NOWHERE, NULL, NULL);
 
@@ -275,7 +290,8 @@ static void ranges_are_set_and_cleared(void **state)
 	spdk_mem_map_free(&map);
 }
 
-static void neighbours_are_joined_where_the_program_says_so(void **state)
+static void
+neighbours_are_joined_where_the_program_says_so(void **state)
 {
 	struct spdk_mem_map *joining = spdk_mem_map_alloc(NOWHERE, &joining_ops, NULL);
 	struct spdk_mem_map *plain = spdk_mem_map_alloc(NOWHERE, NULL, NULL);
@@ -301,8 +317,9 @@ static void neighbours_are_joined_where_the_program_says_so(void **state)
 	spdk_mem_map_free(&plain);
 }
 
-static int mirror(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
-		  void *vaddr, size_t size)
+static int
+mirror(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action, void *vaddr,
+       size_t size)
 {
 	(void)ctx;
 	return action == REG
@@ -310,7 +327,8 @@ static int mirror(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_
 		       : spdk_mem_map_clear_translation(map, (uintptr_t)vaddr, size);
 }
 
-static void a_callback_sets_its_maps_translations(void **state)
+static void
+a_callback_sets_its_maps_translations(void **state)
 {
 	const struct spdk_mem_map_ops ops = {.notify_cb = mirror};
 	char *p = map_pages(4 * PAGE);
@@ -333,7 +351,8 @@ static void a_callback_sets_its_maps_translations(void **state)
 
 #define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, set_up, end_memory)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_MEMORY(maps_are_told_of_whole_registrations_while_they_translate),

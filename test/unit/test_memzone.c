@@ -4,7 +4,8 @@
 
 #define ANY SPDK_ENV_NUMA_ID_ANY
 
-static void a_zone_is_zeroed_and_found_by_name(void **state)
+static void
+a_zone_is_zeroed_and_found_by_name(void **state)
 {
 	uint64_t size = 3 * MiB;
 	unsigned char *p = spdk_memzone_reserve("zone", size, ANY, 0);
@@ -22,7 +23,8 @@ static void a_zone_is_zeroed_and_found_by_name(void **state)
 	assert_int_equal(spdk_memzone_free("zone"), -ENOENT);
 }
 
-static void names_are_unique_and_of_limited_length(void **state)
+static void
+names_are_unique_and_of_limited_length(void **state)
 {
 	(void)state;
 	assert_non_null(spdk_memzone_reserve("same", 64, ANY, SPDK_MEMZONE_NO_IOVA_CONTIG));
@@ -35,10 +37,11 @@ static void names_are_unique_and_of_limited_length(void **state)
 	assert_null(spdk_memzone_lookup("too much"));
 }
 
-static void a_zone_is_aligned(void **state)
+static void
+a_zone_is_aligned(void **state)
 {
 	(void)state;
-	for (unsigned align = 64; align <= 1u << 30; align *= 4) {
+	for (unsigned align = 64; align <= 1u << 28; align *= 4) {
 		void *p = spdk_memzone_reserve_aligned("zone", 1000, ANY, 0, align);
 
 		assert_non_null(p);
@@ -48,7 +51,8 @@ static void a_zone_is_aligned(void **state)
 	assert_null(spdk_memzone_reserve_aligned("zone", 1000, ANY, 0, 3));
 }
 
-static void a_dump_names_each(void **state)
+static void
+a_dump_names_each(void **state)
 {
 	char *text = NULL, address[32];
 	size_t len;
@@ -67,7 +71,8 @@ static void a_dump_names_each(void **state)
 	free(text);
 }
 
-static void zones_end_with_the_environment(void **state)
+static void
+zones_end_with_the_environment(void **state)
 {
 	(void)state;
 	assert_non_null(spdk_memzone_reserve("left", 64, ANY, 0));
@@ -80,7 +85,8 @@ static void zones_end_with_the_environment(void **state)
 
 #define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, start_memory, end_memory)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_MEMORY(a_zone_is_zeroed_and_found_by_name),

@@ -4,7 +4,8 @@
 #include "env/region.h"
 #include "env/translate.h"
 
-static void assert_translated(const char *p, uint64_t left)
+static void
+assert_translated(const char *p, uint64_t left)
 {
 	uint64_t size = UINT64_MAX;
 
@@ -12,7 +13,8 @@ static void assert_translated(const char *p, uint64_t left)
 	assert_int_equal(size, left);
 }
 
-static void assert_not_translated(const void *p)
+static void
+assert_not_translated(const void *p)
 {
 	struct udma_translation t = {0};
 	uint64_t size = 1;
@@ -23,7 +25,8 @@ static void assert_not_translated(const void *p)
 
 /* ---- The measured return values --------------------------------------------------------- */
 
-static void addresses_and_lengths_that_are_not_whole_pages_are_refused(void **state)
+static void
+addresses_and_lengths_that_are_not_whole_pages_are_refused(void **state)
 {
 	char *p = map_pages(4 * PAGE);
 
@@ -38,7 +41,8 @@ static void addresses_and_lengths_that_are_not_whole_pages_are_refused(void **st
 	munmap(p, 4 * PAGE);
 }
 
-static void nothing_is_registered_without_complaint(void **state)
+static void
+nothing_is_registered_without_complaint(void **state)
 {
 	char *p = map_pages(PAGE);
 
@@ -49,7 +53,8 @@ static void nothing_is_registered_without_complaint(void **state)
 	munmap(p, PAGE);
 }
 
-static void a_plain_page_can_be_registered(void **state)
+static void
+a_plain_page_can_be_registered(void **state)
 {
 	char *p = map_pages(3 * PAGE);
 
@@ -64,7 +69,8 @@ static void a_plain_page_can_be_registered(void **state)
 	munmap(p, 3 * PAGE);
 }
 
-static void what_overlaps_is_busy(void **state)
+static void
+what_overlaps_is_busy(void **state)
 {
 	char *p = map_pages(8 * PAGE);
 
@@ -81,7 +87,8 @@ static void what_overlaps_is_busy(void **state)
 	munmap(p, 8 * PAGE);
 }
 
-static void part_of_a_registration_does_not_go_alone(void **state)
+static void
+part_of_a_registration_does_not_go_alone(void **state)
 {
 	char *p = map_pages(8 * PAGE);
 
@@ -97,7 +104,8 @@ static void part_of_a_registration_does_not_go_alone(void **state)
 	munmap(p, 8 * PAGE);
 }
 
-static void adjacent_registrations_go_together_or_not_at_all(void **state)
+static void
+adjacent_registrations_go_together_or_not_at_all(void **state)
 {
 	char *p = map_pages(8 * PAGE);
 
@@ -118,7 +126,8 @@ static void adjacent_registrations_go_together_or_not_at_all(void **state)
 	munmap(p, 8 * PAGE);
 }
 
-static void the_stack_and_null_are_not_translated(void **state)
+static void
+the_stack_and_null_are_not_translated(void **state)
 {
 	int local = 0;
 
@@ -130,7 +139,8 @@ static void the_stack_and_null_are_not_translated(void **state)
 
 /* ---- What may be registered ------------------------------------------------------------- */
 
-static void memory_that_cannot_be_read_is_refused(void **state)
+static void
+memory_that_cannot_be_read_is_refused(void **state)
 {
 	char *p = map_pages(4 * PAGE);
 
@@ -148,7 +158,8 @@ static void memory_that_cannot_be_read_is_refused(void **state)
 	munmap(p, 4 * PAGE);
 }
 
-static void files_of_every_kind_can_be_registered(void **state)
+static void
+files_of_every_kind_can_be_registered(void **state)
 {
 	int fds[] = {memfd_create("test", 0), open("/proc/self/exe", O_RDONLY)};
 
@@ -167,7 +178,8 @@ static void files_of_every_kind_can_be_registered(void **state)
 	}
 }
 
-static void memory_mapped_read_only_is_a_source_only(void **state)
+static void
+memory_mapped_read_only_is_a_source_only(void **state)
 {
 	struct udma_region region;
 	char *p = map_pages(4 * PAGE);
@@ -191,7 +203,8 @@ static void memory_mapped_read_only_is_a_source_only(void **state)
 	munmap(p, 4 * PAGE);
 }
 
-static void the_node_is_known_of_registered_memory_only(void **state)
+static void
+the_node_is_known_of_registered_memory_only(void **state)
 {
 	char *p = map_pages(2 * PAGE);
 	uint64_t size = UINT64_MAX;
@@ -210,7 +223,8 @@ static void the_node_is_known_of_registered_memory_only(void **state)
 
 /* ---- Much of it ------------------------------------------------------------------------- */
 
-static void sixty_four_gib_at_once(void **state)
+static void
+sixty_four_gib_at_once(void **state)
 {
 	char *p = map_pages(64 * GiB);
 
@@ -226,7 +240,8 @@ static void sixty_four_gib_at_once(void **state)
 
 #define MANY ((size_t)70000)
 
-static void seventy_thousand_registrations(void **state)
+static void
+seventy_thousand_registrations(void **state)
 {
 	char *p = map_pages(MANY * PAGE);
 
@@ -252,7 +267,8 @@ static void seventy_thousand_registrations(void **state)
 
 /* ---- The remembered translation --------------------------------------------------------- */
 
-static void a_remembered_translation_does_not_outlive_the_registration(void **state)
+static void
+a_remembered_translation_does_not_outlive_the_registration(void **state)
 {
 	struct udma_translation t = {0};
 	char *p = map_pages(2 * PAGE);
@@ -286,7 +302,8 @@ static struct {
 } shared;
 
 /** Pages 0 and 2 stay registered; page 1 comes and goes. */
-static void *translate_on(void *arg)
+static void *
+translate_on(void *arg)
 {
 	struct udma_translation t = {0};
 	uint64_t seed = (uintptr_t)arg;
@@ -314,7 +331,8 @@ static void *translate_on(void *arg)
 	return NULL;
 }
 
-static void threads_translate_while_another_registers(void **state)
+static void
+threads_translate_while_another_registers(void **state)
 {
 	pthread_t threads[3];
 
@@ -344,7 +362,8 @@ static void threads_translate_while_another_registers(void **state)
 
 /* ---- Without an environment ------------------------------------------------------------- */
 
-static void nothing_works_before_the_start_or_after_the_end(void **state)
+static void
+nothing_works_before_the_start_or_after_the_end(void **state)
 {
 	char *p = map_pages(PAGE);
 
@@ -367,7 +386,8 @@ static void nothing_works_before_the_start_or_after_the_end(void **state)
 
 #define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, start_memory, end_memory)
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_MEMORY(addresses_and_lengths_that_are_not_whole_pages_are_refused),

@@ -7,13 +7,15 @@
 
 typedef int (*query_fn)(uint64_t vaddr, uint64_t len, struct udma_vma *common);
 
-static int by_text(uint64_t vaddr, uint64_t len, struct udma_vma *common)
+static int
+by_text(uint64_t vaddr, uint64_t len, struct udma_vma *common)
 {
 	*common = (struct udma_vma){true, true, true};
 	return query_by_text(open("/proc/self/maps", O_RDONLY), vaddr, vaddr + len, common);
 }
 
-static void check(query_fn query)
+static void
+check(query_fn query)
 {
 	uint64_t base = (uintptr_t)map_pages(16 * PAGE);
 	struct udma_vma vma;
@@ -52,19 +54,22 @@ static void check(query_fn query)
 	munmap((void *)base, 16 * PAGE);
 }
 
-static void mappings_are_as_mmap_made_them(void **state)
+static void
+mappings_are_as_mmap_made_them(void **state)
 {
 	(void)state;
 	check(udma_vma_query);
 }
 
-static void and_so_are_they_in_text(void **state)
+static void
+and_so_are_they_in_text(void **state)
 {
 	(void)state;
 	check(by_text);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mappings_are_as_mmap_made_them),
