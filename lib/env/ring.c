@@ -102,13 +102,14 @@ size_t
 spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count)
 {
 	bool shared = ring->type == SPDK_RING_TYPE_MP_MC;
-	size_t head;
+	size_t head, filled;
 
 	if (shared) {
 		udma_spin_lock(&ring->consumers);
 	}
 	head = ring->head;
-	count = spdk_min(count, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - head);
+	filled = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - head;
+	count = spdk_min(count, filled);
 	for (size_t i = 0; i < count; i++) {
 		objs[i] = ring->slots[(head + i) & ring->mask];
 	}
