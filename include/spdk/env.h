@@ -47,7 +47,8 @@ struct spdk_env_opts {
 	const char *name;
 	/** Cores: a mask ("0x3") or a list ("[0,2-3]"). Default "0x1". */
 	const char *core_mask;
-	/** Cores as "core[@cpu]" or ranges, separated by commas; excludes core_mask. Default NULL. */
+	/** Cores as "core[@cpu]" or ranges, separated by commas; excludes core_mask. Default NULL.
+	 */
 	const char *lcore_map;
 	/** Ignored: memory is not shared between processes. Default -1. */
 	int shm_id;
@@ -158,7 +159,7 @@ void *spdk_dma_realloc(void *buf, size_t size, size_t align, uint64_t *unused);
 /** spdk_free(). */
 void spdk_dma_free(void *buf);
 
-#define SPDK_MAX_MEMZONE_NAME_LEN  32
+#define SPDK_MAX_MEMZONE_NAME_LEN   32
 #define SPDK_MEMZONE_NO_IOVA_CONTIG 0x00100000
 
 /**
@@ -238,7 +239,8 @@ enum spdk_ring_type {
 	SPDK_RING_TYPE_MP_MC,
 };
 
-/** \param count a power of two; the ring holds count - 1. \return NULL if it is not, or no memory. */
+/** \param count a power of two; the ring holds count - 1. \return NULL if it is not, or no memory.
+ */
 struct spdk_ring *spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id);
 /** NULL is harmless. */
 void spdk_ring_free(struct spdk_ring *ring);
@@ -282,7 +284,8 @@ int32_t spdk_env_get_next_numa_id(int32_t prev_numa_id);
 
 /** Gives the set of our cores (see spdk/cpuset.h). */
 void spdk_env_get_cpuset(struct spdk_cpuset *cpuset);
-/** Gives the hardware threads that share a core with `core`, itself included. \return whether it is known. */
+/** Gives the hardware threads that share a core with `core`, itself included. \return whether it is
+ * known. */
 bool spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core);
 
 typedef int (*thread_start_fn)(void *);
@@ -473,7 +476,8 @@ typedef int (*spdk_pci_enum_cb)(void *enum_ctx, struct spdk_pci_device *dev);
 /** A way to reach devices that are not listed yet. The storage stays the caller's. */
 struct spdk_pci_device_provider {
 	const char *name;
-	/** Makes the device appear (spdk_pci_hook_device()). \return 0, or nonzero if it has none. */
+	/** Makes the device appear (spdk_pci_hook_device()). \return 0, or nonzero if it has none.
+	 */
 	int (*attach_cb)(const struct spdk_pci_addr *addr);
 	/** Told that a device of this type was detached. */
 	void (*detach_cb)(struct spdk_pci_device *dev);
@@ -636,7 +640,8 @@ int spdk_pci_addr_fmt(char *bdf, size_t sz, const struct spdk_pci_addr *addr);
  * \return 0; -EEXIST if the address is taken; -EINVAL if a function is missing.
  */
 int spdk_pci_hook_device(struct spdk_pci_driver *drv, struct spdk_pci_device *dev);
-/** Takes a hooked device away. It must have been detached; an attached one is refused with a log line. */
+/** Takes a hooked device away. It must have been detached; an attached one is refused with a log
+ * line. */
 void spdk_pci_unhook_device(struct spdk_pci_device *dev);
 
 enum spdk_pci_event_type {
@@ -649,13 +654,15 @@ struct spdk_pci_event {
 	struct spdk_pci_addr traddr;
 };
 
-/** \return a descriptor that becomes readable when a device comes or goes, to be closed by the caller; a negative errno. */
+/** \return a descriptor that becomes readable when a device comes or goes, to be closed by the
+ * caller; a negative errno. */
 int spdk_pci_event_listen(void);
 /** \return 1 and an event of a UIO or VFIO device; 0 if there is none; a negative errno. */
 int spdk_pci_get_event(int fd, struct spdk_pci_event *event);
 
 typedef void (*spdk_pci_error_handler)(const void *failure_addr, void *ctx);
-/** \return -ENOTSUP: this library installs no signal handlers. A program that expects SIGBUS installs its own. */
+/** \return -ENOTSUP: this library installs no signal handlers. A program that expects SIGBUS
+ * installs its own. */
 int spdk_pci_register_error_handler(spdk_pci_error_handler sighandler, void *ctx);
 void spdk_pci_unregister_error_handler(spdk_pci_error_handler sighandler);
 

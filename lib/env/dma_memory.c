@@ -15,6 +15,7 @@
 #include "heap.h"
 #include "memory_internal.h"
 #include "range_map.h"
+#include "sysfs.h"
 
 /* Nodes above are as good as any other. */
 #define MAX_NUMA_NODES 64
@@ -30,8 +31,8 @@ static struct {
 	bool huge;
 	bool enforce_numa;
 	uint64_t numa_nodes; /* those there are */
-	size_t limit;
-	size_t total; /* in all chunks, and in those about to be made */
+	size_t limit;        /* mem_size, or all the memory of the machine */
+	size_t total;        /* in all chunks, and in those about to be made */
 	uint64_t next_base;
 	struct udma_range_map chunk_map; /* address to chunk */
 	TAILQ_HEAD(, udma_dma_chunk) chunks;
@@ -126,10 +127,10 @@ grow_and_alloc(unsigned heap_index, size_t size, size_t align)
 	int rc;
 
 	if (charged == 0) {
-		SPDK_ERRLOG(
-			"no room for %zu bytes of DMA memory: %zu MiB are in use, and the limit "
-			"(mem_size) is %zu MiB\n",
-			size, memory.total >> 20, memory.limit >> 20);
+		SPDK_ERRLOG("no room for %zu bytes of DMA memory: %zu MiB are taken of the %zu MiB "
+			    "that "
+			    "mem_size and the machine allow\n",
+			    size, memory.total >> 20, memory.limit >> 20);
 		return NULL;
 	}
 	pthread_mutex_unlock(&memory.lock);
@@ -147,9 +148,12 @@ grow_and_alloc(unsigned heap_index, size_t size, size_t align)
 		rc = -ENOMEM;
 	}
 	if (rc != 0) {
-		SPDK_ERRLOG(
-			"no DMA memory for %zu bytes: %s; free some, or provide more hugepages\n",
-			size, strerror(-rc));
+		if (rc == -ENOMEM) { /* else the registration has said why */
+			SPDK_ERRLOG(
+				"no DMA memory for %zu bytes: the kernel has none left; free some, "
+				"or provide more hugepages\n",
+				size);
+		}
 		return NULL;
 	}
 	return udma_heap_alloc(memory.heaps[heap_index], size, align);
@@ -391,12 +395,14 @@ spdk_mem_get_fd_and_offset(void *vaddr, uint64_t *offset)
 static uint64_t
 find_numa_nodes(void)
 {
-	char path[sizeof("/sys/devices/system/node/node00")];
+	char path[PATH_MAX];
 	uint64_t nodes = 0;
 
 	for (int node = 0; node < MAX_NUMA_NODES; node++) {
-		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d", node);
-		nodes |= (uint64_t)(access(path, F_OK) == 0) << node;
+		if (udma_sysfs_path(path, sizeof(path), "devices/system/node/node%d", node) == 0 &&
+		    access(path, F_OK) == 0) {
+			nodes |= 1ULL << node;
+		}
 	}
 	return nodes != 0 ? nodes : 1; /* a kernel without NUMA */
 }
@@ -409,7 +415,10 @@ udma_dma_memory_init(const struct spdk_env_opts *opts)
 	memory.huge = !opts->no_huge;
 	memory.enforce_numa = opts->enforce_numa;
 	memory.numa_nodes = find_numa_nodes();
-	memory.limit = opts->mem_size >= 0 ? (size_t)opts->mem_size << 20 : SIZE_MAX;
+	memory.limit = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)getpagesize();
+	if (opts->mem_size >= 0) {
+		memory.limit = spdk_min(memory.limit, (size_t)opts->mem_size << 20);
+	}
 	memory.next_base = opts->base_virtaddr;
 	memory.started = true;
 	pthread_mutex_unlock(&memory.lock);

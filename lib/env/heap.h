@@ -29,7 +29,7 @@
  * which they are told apart by five bits more. The lowest first level is 0 to 31, one by one. */
 #define UDMA_HEAP_SECOND_BITS   5
 #define UDMA_HEAP_SECOND_LEVELS (1u << UDMA_HEAP_SECOND_BITS)
-#define UDMA_HEAP_FIRST_LEVELS  48
+#define UDMA_HEAP_FIRST_LEVELS  40
 
 struct udma_heap_block;
 LIST_HEAD(udma_heap_list, udma_heap_block);

@@ -11,6 +11,9 @@
 #include "spdk/util.h"
 #include "spin.h"
 
+/* More could not be meant. */
+#define MAX_SLOTS (1ULL << 31)
+
 struct spdk_ring {
 	enum spdk_ring_type type;
 	size_t mask; /* also how many pointers it holds: one slot stays empty */
@@ -28,9 +31,9 @@ spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id)
 	struct spdk_ring *ring;
 
 	(void)numa_id; /* only threads use it, and they may be anywhere */
-	if (!spdk_u64_is_pow2(count) || type > SPDK_RING_TYPE_MP_MC) {
+	if (!spdk_u64_is_pow2(count) || count > MAX_SLOTS || type > SPDK_RING_TYPE_MP_MC) {
 		SPDK_ERRLOG("a ring of type %d and %zu slots cannot be made: the number of slots "
-			    "must be a power of two\n",
+			    "must be a power of two, at most 2^31\n",
 			    (int)type, count);
 		return NULL;
 	}
@@ -99,13 +102,14 @@ size_t
 spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count)
 {
 	bool shared = ring->type == SPDK_RING_TYPE_MP_MC;
-	size_t head;
+	size_t head, filled;
 
 	if (shared) {
 		udma_spin_lock(&ring->consumers);
 	}
 	head = ring->head;
-	count = spdk_min(count, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - head);
+	filled = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - head;
+	count = spdk_min(count, filled);
 	for (size_t i = 0; i < count; i++) {
 		objs[i] = ring->slots[(head + i) & ring->mask];
 	}
