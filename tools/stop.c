@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Signals only set a flag; whoever owns a temporary file sees it and cleans up. */
+
+#include "stop.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+static const int stoppers[] = {SIGINT, SIGTERM, SIGHUP};
+
+static volatile sig_atomic_t g_signal;
+static bool g_stop;
+
+static void asked_to_stop(int number)
+{
+	g_signal = number;
+	__atomic_store_n(&g_stop, true, __ATOMIC_RELEASE);
+	alarm(1);
+}
+
+/**
+ * The signal may come between a look at the flag and the call that then waits in the kernel; so
+ * that call is interrupted again, each second, until the program has ended.
+ */
+static void remind(int number)
+{
+	(void)number;
+	if (g_signal != 0) {
+		alarm(1);
+	}
+}
+
+static void set_handler(int number, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler}; /* without SA_RESTART */
+
+	sigemptyset(&action.sa_mask);
+	sigaction(number, &action, NULL);
+}
+
+void stop_catch_signals(void)
+{
+	struct sigaction inherited;
+
+	for (size_t i = 0; i < sizeof(stoppers) / sizeof(stoppers[0]); i++) {
+		if (sigaction(stoppers[i], NULL, &inherited) == 0 &&
+		    inherited.sa_handler != SIG_IGN) {
+			set_handler(stoppers[i], asked_to_stop);
+		}
+	}
+	set_handler(STOP_KICK, remind);
+	set_handler(SIGPIPE, SIG_IGN);
+	set_handler(SIGXFSZ, SIG_IGN);
+}
+
+void stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(stoppers) / sizeof(stoppers[0]); i++) {
+		sigaddset(set, stoppers[i]);
+	}
+}
+
+void stop_now(void)
+{
+	__atomic_store_n(&g_stop, true, __ATOMIC_RELEASE);
+}
+
+bool stop_requested(void)
+{
+	return __atomic_load_n(&g_stop, __ATOMIC_ACQUIRE);
+}
+
+int stop_signal(void)
+{
+	return g_signal;
+}
