@@ -27,7 +27,8 @@ struct udma_emu_config {
 	uint16_t device_id;  /* 0x2021 is the only one so far */
 	uint8_t xfercap;     /* log2 of the largest transfer, 12 to 31 */
 	bool multifunction;  /* the header type's multi-function bit */
-	uint32_t flip_every; /* flip one byte of what every n-th data-moving descriptor wrote; 0: never */
+	uint32_t flip_every; /* flip one byte of what every n-th data-moving descriptor wrote; 0:
+				never */
 	uint64_t seed;       /* chooses the byte that is flipped */
 };
 
@@ -44,7 +45,8 @@ struct udma_emu_host {
 	void *(*grant)(void *ctx, uint64_t iova, uint64_t *len, bool write);
 };
 
-/** \return a function in its power-on state; NULL if there is no memory or the config is not valid. */
+/** \return a function in its power-on state; NULL if there is no memory or the config is not valid.
+ */
 struct udma_emu *udma_emu_create(const struct udma_emu_config *config,
 				 const struct udma_emu_host *host, void *ctx);
 void udma_emu_destroy(struct udma_emu *emu);
@@ -59,7 +61,8 @@ void udma_emu_reset(struct udma_emu *emu);
  */
 uint64_t udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width);
 
-/** Writes a register of BAR0, with effect on the channel's state at once. Descriptors wait for a step. */
+/** Writes a register of BAR0, with effect on the channel's state at once. Descriptors wait for a
+ * step. */
 void udma_emu_write(struct udma_emu *emu, uint32_t offset, unsigned width, uint64_t value);
 
 /** Reads configuration space. \return 0; -EINVAL beyond its end. */

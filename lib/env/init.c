@@ -22,12 +22,14 @@
 
 static bool g_initialized;
 
-bool udma_env_is_initialized(void)
+bool
+udma_env_is_initialized(void)
 {
 	return g_initialized;
 }
 
-void spdk_env_opts_init(struct spdk_env_opts *opts)
+void
+spdk_env_opts_init(struct spdk_env_opts *opts)
 {
 	struct spdk_env_opts defaults = {
 		.name = "spdk",
@@ -49,8 +51,8 @@ void spdk_env_opts_init(struct spdk_env_opts *opts)
 }
 
 /** Settles how devices will see memory: asked for, or as wide as the narrowest device. */
-static int choose_kind(const char *mode, unsigned device_bits, enum udma_iova_kind *kind,
-		       unsigned *bits)
+static int
+choose_kind(const char *mode, unsigned device_bits, enum udma_iova_kind *kind, unsigned *bits)
 {
 	bool narrow = device_bits < VIRTUAL_ADDRESS_BITS;
 
@@ -77,7 +79,8 @@ static int choose_kind(const char *mode, unsigned device_bits, enum udma_iova_ki
 }
 
 /** What could not be started is ended again, the last part first. */
-static int start(const struct spdk_env_opts *opts)
+static int
+start(const struct spdk_env_opts *opts)
 {
 	struct udma_emulated_config emulated;
 	enum udma_iova_kind kind;
@@ -119,7 +122,8 @@ no_memory:
 	return rc;
 }
 
-int spdk_env_init(const struct spdk_env_opts *user_opts)
+int
+spdk_env_init(const struct spdk_env_opts *user_opts)
 {
 	struct spdk_env_opts opts;
 
@@ -141,7 +145,8 @@ int spdk_env_init(const struct spdk_env_opts *user_opts)
 	return start(&opts);
 }
 
-void spdk_env_fini(void)
+void
+spdk_env_fini(void)
 {
 	if (!g_initialized) {
 		return;

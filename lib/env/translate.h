@@ -27,7 +27,8 @@ struct udma_translation {
 /** Raised (by release) each time a region is about to be removed. */
 extern uint64_t udma_translation_epoch;
 
-/** Looks a region up by an address in it. Enters no kernel, takes no lock. \return whether there is one. */
+/** Looks a region up by an address in it. Enters no kernel, takes no lock. \return whether there is
+ * one. */
 bool udma_translation_find(struct udma_translation *t, uint64_t va);
 
 /**

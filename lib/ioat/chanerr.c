@@ -37,7 +37,8 @@ static const char *const chanerr_bits[32] = {
 	[27] = "result DIF reference tag",
 };
 
-const char *udma_ioat_chanerr_text(uint32_t chanerr, char *text, size_t size)
+const char *
+udma_ioat_chanerr_text(uint32_t chanerr, char *text, size_t size)
 {
 	size_t used = 0;
 

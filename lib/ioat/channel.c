@@ -36,7 +36,8 @@ struct patience {
 	unsigned step_us;
 };
 
-static struct patience patience_of(unsigned limit_us)
+static struct patience
+patience_of(unsigned limit_us)
 {
 	return (struct patience){
 		.deadline = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * limit_us,
@@ -45,7 +46,8 @@ static struct patience patience_of(unsigned limit_us)
 }
 
 /** \return false once the time is over. */
-static bool wait_a_little(struct patience *patience)
+static bool
+wait_a_little(struct patience *patience)
 {
 	if (spdk_get_ticks() >= patience->deadline) {
 		return false;
@@ -63,13 +65,15 @@ static bool wait_a_little(struct patience *patience)
 	return true;
 }
 
-static unsigned state_of(uint64_t status)
+static unsigned
+state_of(uint64_t status)
 {
 	return status & SPDK_IOAT_CHANSTS_STATUS;
 }
 
 /** Whether the engine may be working, or would start at a doorbell. */
-static bool is_running(uint64_t status)
+static bool
+is_running(uint64_t status)
 {
 	unsigned state = state_of(status);
 
@@ -77,7 +81,8 @@ static bool is_running(uint64_t status)
 }
 
 /** Before version 3.3 CHANERR_INT has to be cleared in configuration space as well. */
-static void clear_chanerr_int(struct spdk_ioat_chan *chan)
+static void
+clear_chanerr_int(struct spdk_ioat_chan *chan)
 {
 	uint32_t value;
 	int rc;
@@ -99,7 +104,8 @@ static void clear_chanerr_int(struct spdk_ioat_chan *chan)
 }
 
 /** Section 12.1, from any state. Afterwards the channel is HALTED and touches no memory. */
-static int reset(struct spdk_ioat_chan *chan)
+static int
+reset(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(SUSPEND_LIMIT_US);
 	uint64_t status = read_chansts(chan->bar);
@@ -130,7 +136,8 @@ static int reset(struct spdk_ioat_chan *chan)
 }
 
 /** Section 12.2: one null descriptor proves that the engine reaches our memory. */
-static int start(struct spdk_ioat_chan *chan)
+static int
+start(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(START_LIMIT_US);
 	uint32_t chanerr = 0;
@@ -171,7 +178,8 @@ static int start(struct spdk_ioat_chan *chan)
 }
 
 /** Stops the engine for good. \return whether it can be relied on to write nothing more. */
-static bool stop(struct spdk_ioat_chan *chan)
+static bool
+stop(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 
@@ -194,7 +202,8 @@ static bool stop(struct spdk_ioat_chan *chan)
  * Where the pattern starts in a fill to an address that is not a multiple of 8 is not documented
  * (section 16, point 13): one fill of our own memory tells.
  */
-static enum udma_ioat_fill_anchor try_fill(struct spdk_ioat_chan *chan)
+static enum udma_ioat_fill_anchor
+try_fill(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(START_LIMIT_US);
 	enum udma_ioat_fill_anchor anchor = UDMA_IOAT_FILL_UNKNOWN;
@@ -229,7 +238,8 @@ static enum udma_ioat_fill_anchor try_fill(struct spdk_ioat_chan *chan)
 }
 
 /** Checks what the device says of itself. */
-static int identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
+static int
+identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 {
 	unsigned order;
 
@@ -267,7 +277,8 @@ static int identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 }
 
 /** The address at which the engine sees one piece of our memory. */
-static uint64_t iova_of(const void *buf, uint64_t size)
+static uint64_t
+iova_of(const void *buf, uint64_t size)
 {
 	uint64_t contiguous = size;
 	uint64_t iova = spdk_vtophys(buf, &contiguous);
@@ -275,7 +286,8 @@ static uint64_t iova_of(const void *buf, uint64_t size)
 	return contiguous == size ? iova : SPDK_VTOPHYS_ERROR;
 }
 
-static int allocate(struct spdk_ioat_chan *chan)
+static int
+allocate(struct spdk_ioat_chan *chan)
 {
 	int numa_id = spdk_pci_device_get_numa_id(chan->device);
 
@@ -304,7 +316,8 @@ static int allocate(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
-static int enable_bus_mastering(struct spdk_ioat_chan *chan)
+static int
+enable_bus_mastering(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 	int rc = spdk_pci_device_cfg_read16(chan->device, &command, PCI_COMMAND);
@@ -321,7 +334,8 @@ static int enable_bus_mastering(struct spdk_ioat_chan *chan)
 	return rc;
 }
 
-void udma_ioat_free(struct spdk_ioat_chan *chan)
+void
+udma_ioat_free(struct spdk_ioat_chan *chan)
 {
 	spdk_free(chan->completion_line);
 	spdk_free(chan->ring);
@@ -330,7 +344,8 @@ void udma_ioat_free(struct spdk_ioat_chan *chan)
 }
 
 /** Everything from the mapped BAR to a channel that takes requests. */
-static int bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
+static int
+bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 {
 	int rc = identify(chan, bar_size);
 
@@ -365,7 +380,8 @@ static int bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	return rc;
 }
 
-int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attached)
+int
+udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attached)
 {
 	struct spdk_ioat_chan *chan;
 	uint64_t bus_address, bar_size = 0;
@@ -397,7 +413,8 @@ int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **att
 }
 
 /** Lets the engine finish what was accepted, as long as it makes progress. */
-static void drain(struct spdk_ioat_chan *chan)
+static void
+drain(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(DRAIN_LIMIT_US);
 
@@ -416,7 +433,8 @@ static void drain(struct spdk_ioat_chan *chan)
 	spdk_ioat_process_events(chan);
 }
 
-void spdk_ioat_detach(struct spdk_ioat_chan *chan)
+void
+spdk_ioat_detach(struct spdk_ioat_chan *chan)
 {
 	/* A callback of the drain below may ask again. */
 	if (chan == NULL || chan->refuse == -ESHUTDOWN) {

@@ -15,7 +15,8 @@ struct probe {
 };
 
 /** \return 0: taken; 1: left, and offered again next time; < 0: failed. */
-static int offer(void *ctx, struct spdk_pci_device *device)
+static int
+offer(void *ctx, struct spdk_pci_device *device)
 {
 	struct probe *probe = ctx;
 	struct spdk_ioat_chan *chan;
@@ -41,7 +42,8 @@ static int offer(void *ctx, struct spdk_pci_device *device)
 	return 0;
 }
 
-int spdk_ioat_probe(void *cb_ctx, spdk_ioat_probe_cb probe_cb, spdk_ioat_attach_cb attach_cb)
+int
+spdk_ioat_probe(void *cb_ctx, spdk_ioat_probe_cb probe_cb, spdk_ioat_attach_cb attach_cb)
 {
 	struct probe probe = {.cb_ctx = cb_ctx, .probe_cb = probe_cb, .attach_cb = attach_cb};
 	int rc;

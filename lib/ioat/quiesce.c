@@ -25,7 +25,8 @@ static unsigned g_users;
  * its work meanwhile: an unchanged `completed` around the load of the word says which lap of the
  * ring the word belongs to.
  */
-static uint64_t reached(const struct spdk_ioat_chan *chan)
+static uint64_t
+reached(const struct spdk_ioat_chan *chan)
 {
 	const uint64_t mask = UDMA_IOAT_RING_SIZE - 1;
 	uint64_t completed, word, into;
@@ -43,7 +44,8 @@ static uint64_t reached(const struct spdk_ioat_chan *chan)
 }
 
 /** Whether the engine works no more, and will not by itself. */
-static bool is_stopped(const struct spdk_ioat_chan *chan)
+static bool
+is_stopped(const struct spdk_ioat_chan *chan)
 {
 	uint64_t status = read_chansts(chan->bar);
 
@@ -51,7 +53,8 @@ static bool is_stopped(const struct spdk_ioat_chan *chan)
 	       (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED;
 }
 
-static int wait_for(const struct spdk_ioat_chan *chan)
+static int
+wait_for(const struct spdk_ioat_chan *chan)
 {
 	uint64_t target = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
 	uint64_t limit = spdk_get_ticks_hz() / 1000000 * PROGRESS_LIMIT_US;
@@ -77,8 +80,9 @@ static int wait_for(const struct spdk_ioat_chan *chan)
 	}
 }
 
-static int on_change(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
-		     void *vaddr, size_t size)
+static int
+on_change(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action, void *vaddr,
+	  size_t size)
 {
 	struct spdk_ioat_chan *chan;
 	int rc = 0;
@@ -101,7 +105,8 @@ static int on_change(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_noti
 	return rc;
 }
 
-int udma_ioat_quiesce_add(struct spdk_ioat_chan *chan)
+int
+udma_ioat_quiesce_add(struct spdk_ioat_chan *chan)
 {
 	static const struct spdk_mem_map_ops ops = {.notify_cb = on_change};
 
@@ -119,7 +124,8 @@ int udma_ioat_quiesce_add(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
-void udma_ioat_quiesce_remove(struct spdk_ioat_chan *chan)
+void
+udma_ioat_quiesce_remove(struct spdk_ioat_chan *chan)
 {
 	pthread_mutex_lock(&g_lock);
 	TAILQ_REMOVE(&g_channels, chan, link);
@@ -129,7 +135,8 @@ void udma_ioat_quiesce_remove(struct spdk_ioat_chan *chan)
 	}
 }
 
-void udma_ioat_fini(void)
+void
+udma_ioat_fini(void)
 {
 	struct spdk_ioat_chan *chan;
 

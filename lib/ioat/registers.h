@@ -18,32 +18,38 @@ typedef volatile uint8_t udma_bar;
 #define REGISTER(bar, type, name)                                                                  \
 	((volatile type *)((bar) + offsetof(struct spdk_ioat_registers, name)))
 
-static inline uint8_t read_cbver(udma_bar *bar)
+static inline uint8_t
+read_cbver(udma_bar *bar)
 {
 	return spdk_mmio_read_1(REGISTER(bar, uint8_t, cbver));
 }
 
-static inline uint8_t read_xfercap(udma_bar *bar)
+static inline uint8_t
+read_xfercap(udma_bar *bar)
 {
 	return spdk_mmio_read_1(REGISTER(bar, uint8_t, xfercap));
 }
 
-static inline uint32_t read_dmacapability(udma_bar *bar)
+static inline uint32_t
+read_dmacapability(udma_bar *bar)
 {
 	return spdk_mmio_read_4(REGISTER(bar, uint32_t, dmacapability));
 }
 
-static inline void write_chanctrl(udma_bar *bar, uint16_t value)
+static inline void
+write_chanctrl(udma_bar *bar, uint16_t value)
 {
 	spdk_mmio_write_2(REGISTER(bar, uint16_t, chanctrl), value);
 }
 
-static inline uint8_t read_chancmd(udma_bar *bar)
+static inline uint8_t
+read_chancmd(udma_bar *bar)
 {
 	return spdk_mmio_read_1(REGISTER(bar, uint8_t, chancmd));
 }
 
-static inline void write_chancmd(udma_bar *bar, uint8_t value)
+static inline void
+write_chancmd(udma_bar *bar, uint8_t value)
 {
 	spdk_mmio_write_1(REGISTER(bar, uint8_t, chancmd), value);
 }
@@ -52,7 +58,8 @@ static inline void write_chancmd(udma_bar *bar, uint8_t value)
  * In two halves, the low one first: one 64-bit read is not safe before version 3.3, and there the
  * halves may not belong together either (section 13, torn status).
  */
-static inline uint64_t read_chansts(udma_bar *bar)
+static inline uint64_t
+read_chansts(udma_bar *bar)
 {
 	volatile uint32_t *half = REGISTER(bar, uint32_t, chansts);
 	uint64_t low = spdk_mmio_read_4(half);
@@ -62,7 +69,8 @@ static inline uint64_t read_chansts(udma_bar *bar)
 
 /* Low half, then high half: Linux has seen one 64-bit write fail (section 4, and 16 point 6). */
 
-static inline void write_chainaddr(udma_bar *bar, uint64_t value)
+static inline void
+write_chainaddr(udma_bar *bar, uint64_t value)
 {
 	volatile uint32_t *half = REGISTER(bar, uint32_t, chainaddr);
 
@@ -70,7 +78,8 @@ static inline void write_chainaddr(udma_bar *bar, uint64_t value)
 	spdk_mmio_write_4(half + 1, (uint32_t)(value >> 32));
 }
 
-static inline void write_chancmp(udma_bar *bar, uint64_t value)
+static inline void
+write_chancmp(udma_bar *bar, uint64_t value)
 {
 	volatile uint32_t *half = REGISTER(bar, uint32_t, chancmp);
 
@@ -78,12 +87,14 @@ static inline void write_chancmp(udma_bar *bar, uint64_t value)
 	spdk_mmio_write_4(half + 1, (uint32_t)(value >> 32));
 }
 
-static inline uint32_t read_chanerr(udma_bar *bar)
+static inline uint32_t
+read_chanerr(udma_bar *bar)
 {
 	return spdk_mmio_read_4(REGISTER(bar, uint32_t, chanerr));
 }
 
-static inline void write_chanerr(udma_bar *bar, uint32_t value)
+static inline void
+write_chanerr(udma_bar *bar, uint32_t value)
 {
 	spdk_mmio_write_4(REGISTER(bar, uint32_t, chanerr), value);
 }
@@ -92,7 +103,8 @@ static inline void write_chanerr(udma_bar *bar, uint32_t value)
  * The doorbell. What was stored before it is visible before it: on x86-64 a plain store after
  * plain stores, elsewhere a barrier that covers device memory.
  */
-static inline void write_dmacount(udma_bar *bar, uint16_t value)
+static inline void
+write_dmacount(udma_bar *bar, uint16_t value)
 {
 #ifndef __x86_64__
 	spdk_wmb();

@@ -29,13 +29,15 @@
 
 #define RING_MASK ((uint64_t)UDMA_IOAT_RING_SIZE - 1)
 
-static inline union spdk_ioat_hw_desc *slot_at(const struct spdk_ioat_chan *chan, uint64_t position)
+static inline union spdk_ioat_hw_desc *
+slot_at(const struct spdk_ioat_chan *chan, uint64_t position)
 {
 	return &chan->ring[position & RING_MASK];
 }
 
-static inline void write_descriptor(struct spdk_ioat_chan *chan, uint64_t position, uint32_t size,
-				    uint32_t control, uint64_t source, uint64_t destination)
+static inline void
+write_descriptor(struct spdk_ioat_chan *chan, uint64_t position, uint32_t size, uint32_t control,
+		 uint64_t source, uint64_t destination)
 {
 	union spdk_ioat_hw_desc *desc = slot_at(chan, position);
 
@@ -46,8 +48,8 @@ static inline void write_descriptor(struct spdk_ioat_chan *chan, uint64_t positi
 }
 
 /** Makes the descriptors up to `end` a request. */
-static inline void commit(struct spdk_ioat_chan *chan, uint64_t end, spdk_ioat_req_cb cb_fn,
-			  void *cb_arg)
+static inline void
+commit(struct spdk_ioat_chan *chan, uint64_t end, spdk_ioat_req_cb cb_fn, void *cb_arg)
 {
 	struct udma_ioat_request *request = &chan->requests[chan->request_head & RING_MASK];
 
@@ -88,7 +90,8 @@ not_registered(struct spdk_ioat_chan *chan, const char *what, uint64_t address)
 	return -EINVAL;
 }
 
-static int build_null_request(struct spdk_ioat_chan *chan, spdk_ioat_req_cb cb_fn, void *cb_arg)
+static int
+build_null_request(struct spdk_ioat_chan *chan, spdk_ioat_req_cb cb_fn, void *cb_arg)
 {
 	uint64_t position = chan->head;
 
@@ -100,13 +103,15 @@ static int build_null_request(struct spdk_ioat_chan *chan, spdk_ioat_req_cb cb_f
 	return 0;
 }
 
-void udma_ioat_build_null(struct spdk_ioat_chan *chan)
+void
+udma_ioat_build_null(struct spdk_ioat_chan *chan)
 {
 	write_descriptor(chan, chan->head++, NULL_SIZE, CONTROL_NULL, 0, 0);
 }
 
-int spdk_ioat_build_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn,
-			 void *dst, const void *src, uint64_t nbytes)
+int
+spdk_ioat_build_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn, void *dst,
+		     const void *src, uint64_t nbytes)
 {
 	uint64_t destination = (uint64_t)(uintptr_t)dst;
 	uint64_t source = (uint64_t)(uintptr_t)src;
@@ -142,15 +147,17 @@ int spdk_ioat_build_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_re
 }
 
 /** The pattern whose byte i is byte (i + count) mod 8 of `pattern`. */
-static inline uint64_t rotate_bytes(uint64_t pattern, uint64_t count)
+static inline uint64_t
+rotate_bytes(uint64_t pattern, uint64_t count)
 {
 	unsigned bits = (unsigned)(count & 7) * 8;
 
 	return bits == 0 ? pattern : pattern >> bits | pattern << (64 - bits);
 }
 
-int spdk_ioat_build_fill(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn,
-			 void *dst, uint64_t fill_pattern, uint64_t nbytes)
+int
+spdk_ioat_build_fill(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn, void *dst,
+		     uint64_t fill_pattern, uint64_t nbytes)
 {
 	uint64_t start = (uint64_t)(uintptr_t)dst;
 	uint64_t position = chan->head;
@@ -189,8 +196,9 @@ int spdk_ioat_build_fill(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_re
 	return 0;
 }
 
-int spdk_ioat_submit_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn,
-			  void *dst, const void *src, uint64_t nbytes)
+int
+spdk_ioat_submit_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn, void *dst,
+		      const void *src, uint64_t nbytes)
 {
 	int rc = spdk_ioat_build_copy(chan, cb_arg, cb_fn, dst, src, nbytes);
 
@@ -200,8 +208,9 @@ int spdk_ioat_submit_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_r
 	return rc;
 }
 
-int spdk_ioat_submit_fill(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn,
-			  void *dst, uint64_t fill_pattern, uint64_t nbytes)
+int
+spdk_ioat_submit_fill(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn, void *dst,
+		      uint64_t fill_pattern, uint64_t nbytes)
 {
 	int rc = spdk_ioat_build_fill(chan, cb_arg, cb_fn, dst, fill_pattern, nbytes);
 
@@ -211,7 +220,8 @@ int spdk_ioat_submit_fill(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_r
 	return rc;
 }
 
-void spdk_ioat_flush(struct spdk_ioat_chan *chan)
+void
+spdk_ioat_flush(struct spdk_ioat_chan *chan)
 {
 	uint64_t head = chan->head;
 
@@ -227,13 +237,15 @@ void spdk_ioat_flush(struct spdk_ioat_chan *chan)
 	chan->doorbells++;
 }
 
-void udma_ioat_refuse(struct spdk_ioat_chan *chan, int error)
+void
+udma_ioat_refuse(struct spdk_ioat_chan *chan, int error)
 {
 	chan->refuse = error;
 	chan->limit = chan->head;
 }
 
-void udma_ioat_fail(struct spdk_ioat_chan *chan, int error, const char *what)
+void
+udma_ioat_fail(struct spdk_ioat_chan *chan, int error, const char *what)
 {
 	uint32_t chanerr = error == -ENODEV ? 0 : read_chanerr(chan->bar);
 	uint64_t lost = chan->request_head - chan->request_tail;
@@ -258,7 +270,8 @@ void udma_ioat_fail(struct spdk_ioat_chan *chan, int error, const char *what)
  *
  * \return false if it is not one of those outstanding, nor the one reported last.
  */
-static bool advance(struct spdk_ioat_chan *chan, uint64_t word)
+static bool
+advance(struct spdk_ioat_chan *chan, uint64_t word)
 {
 	uint64_t into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
 	uint64_t newly;
@@ -275,7 +288,8 @@ static bool advance(struct spdk_ioat_chan *chan, uint64_t word)
 }
 
 /** Calls the callbacks of what has completed. Each may submit, poll and detach. */
-static int call_back(struct spdk_ioat_chan *chan)
+static int
+call_back(struct spdk_ioat_chan *chan)
 {
 	int count = 0;
 	int error;
@@ -360,7 +374,8 @@ static int __attribute__((noinline)) wait_or_look(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
-int spdk_ioat_process_events(struct spdk_ioat_chan *chan)
+int
+spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 {
 	/* Acquire: what the engine stored before the word is read after it. */
 	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
@@ -368,24 +383,32 @@ int spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 	if (word != chan->seen) {
 		return take_completion(chan, word);
 	}
+	/* In a callback: the poll that called it has taken in more than it has called back. */
+	if (spdk_unlikely(chan->depth > 0) && chan->request_tail != chan->request_head &&
+	    chan->requests[chan->request_tail & RING_MASK].end <= chan->completed) {
+		return call_back(chan);
+	}
 	if (spdk_likely(chan->completed == chan->announced)) {
 		return chan->error;
 	}
 	return wait_or_look(chan);
 }
 
-uint32_t spdk_ioat_get_dma_capabilities(struct spdk_ioat_chan *chan)
+uint32_t
+spdk_ioat_get_dma_capabilities(struct spdk_ioat_chan *chan)
 {
 	return chan->dma_capabilities;
 }
 
-uint32_t spdk_ioat_get_max_descriptors(struct spdk_ioat_chan *chan)
+uint32_t
+spdk_ioat_get_max_descriptors(struct spdk_ioat_chan *chan)
 {
 	(void)chan;
 	return UDMA_IOAT_RING_SIZE;
 }
 
-void udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats)
+void
+udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats)
 {
 	stats->requests = chan->request_head;
 	stats->completed = chan->request_tail;

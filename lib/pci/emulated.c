@@ -34,11 +34,10 @@
 
 /* Spinning pays while the next doorbell is near, and is waste afterwards. */
 #define SPIN_US 50
-/* A yield that takes this long has given the core to somebody who wanted it. */
-#define CROWDED_YIELD_US 20
-#define CROWDED_FOR_US   100000
-/* On a crowded core: how long the driver gets to store its doorbell once the BAR is open. */
-#define CROWDED_PAUSE_NS 20000
+/* How soon a driver on another core has stored what it has woken us for, and the moment that one on
+ * our own core gets to do so. */
+#define STORE_US        10
+#define STORE_MOMENT_NS 20000
 
 /* Descriptors carried out between two looks at the registers. */
 #define STEPS_PER_LOOK 16
@@ -59,7 +58,8 @@ static struct {
 
 /* ---- What the model asks of its host ---- */
 
-static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
+static void *
+grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 {
 	struct udma_region region;
 	uint64_t into;
@@ -75,7 +75,8 @@ static void *grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 
 /* ---- The thread ---- */
 
-static bool serve(struct udma_emulated *function)
+static bool
+serve(struct udma_emulated *function)
 {
 	bool more = false;
 	bool seen;
@@ -91,7 +92,8 @@ static bool serve(struct udma_emulated *function)
 	return seen || more;
 }
 
-static bool serve_all(void)
+static bool
+serve_all(void)
 {
 	bool busy = false;
 
@@ -106,7 +108,8 @@ static bool serve_all(void)
 	return busy;
 }
 
-static bool anything_to_see(void)
+static bool
+anything_to_see(void)
 {
 	for (unsigned i = 0; i < g_host.count; i++) {
 		if (udma_emulated_changed(&g_host.functions[i])) {
@@ -116,57 +119,53 @@ static bool anything_to_see(void)
 	return false;
 }
 
-static bool has_one_core(void)
-{
-	cpu_set_t cores;
-
-	return sched_getaffinity(0, sizeof(cores), &cores) == 0 && CPU_COUNT(&cores) == 1;
-}
-
-static uint64_t ticks_of_us(uint64_t us)
+static uint64_t
+ticks_of_us(uint64_t us)
 {
 	return spdk_get_ticks_hz() / 1000000 * us;
 }
 
-/** Lets others run. \return whether somebody on this core did, for long. */
-static bool yield_is_taken(void)
-{
-	uint64_t before = spdk_get_ticks();
-
-	sched_yield();
-	return spdk_get_ticks() - before > ticks_of_us(CROWDED_YIELD_US);
-}
-
 /**
- * Sleeps until a register is stored to. Where the driver shares our core it gets a moment to do
- * what it has woken us for: it would otherwise poll for its whole time slice before we run again.
+ * Sleeps until a register is stored to, and lets the store happen.
+ *
+ * \return whether the driver shares our core: then it can store only while we sleep, and would poll
+ * for its whole time slice before we ran again. A short sleep brings us back in time, and spinning
+ * for its next doorbell would only keep it from ringing it.
  */
-static void sleep_until_touched(bool crowded)
+static bool
+sleep_until_touched(void)
 {
+	struct timespec moment = {.tv_nsec = STORE_MOMENT_NS};
+	uint64_t start;
+
 	if (!udma_sleep_prepare(&g_host.sleep) || anything_to_see() ||
 	    __atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE)) {
 		udma_sleep_cancel(&g_host.sleep);
-		return;
+		return false;
 	}
 	udma_sleep_wait(&g_host.sleep);
-	if (crowded) {
-		struct timespec moment = {.tv_nsec = CROWDED_PAUSE_NS};
-
-		nanosleep(&moment, NULL);
+	start = spdk_get_ticks();
+	while (spdk_get_ticks() - start < ticks_of_us(STORE_US)) {
+		if (anything_to_see()) {
+			return false;
+		}
+		spdk_pause();
 	}
+	nanosleep(&moment, NULL);
+	return true;
 }
 
-static void *run(void *arg)
+static void *
+run(void *arg)
 {
-	const bool one_core = has_one_core();
 	const uint64_t spin = ticks_of_us(SPIN_US);
-	uint64_t idle_since = 0, crowded_until = 0;
+	uint64_t idle_since = 0;
+	bool shared = false;
 
 	(void)arg;
 	udma_sleep_init_thread();
 	while (!__atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE)) {
 		uint64_t now;
-		bool crowded;
 
 		if (serve_all()) {
 			idle_since = 0;
@@ -174,28 +173,25 @@ static void *run(void *arg)
 		}
 		now = spdk_get_ticks();
 		idle_since = idle_since == 0 ? now : idle_since;
-		crowded = one_core || now < crowded_until;
-		if (!crowded && now - idle_since < spin) {
-			if (yield_is_taken()) {
-				crowded_until = now + ticks_of_us(CROWDED_FOR_US);
-			}
-			continue;
+		if (shared || now - idle_since >= spin) {
+			shared = sleep_until_touched();
+			idle_since = 0;
 		}
-		sleep_until_touched(crowded);
-		idle_since = 0;
 	}
 	return NULL;
 }
 
 /* ---- The functions as PCI devices ---- */
 
-static struct udma_emulated *function_of(struct spdk_pci_device *device)
+static struct udma_emulated *
+function_of(struct spdk_pci_device *device)
 {
 	return SPDK_CONTAINEROF(device, struct udma_emulated, device);
 }
 
-static int map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr,
-		   uint64_t *phys_addr, uint64_t *size)
+static int
+map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64_t *phys_addr,
+	uint64_t *size)
 {
 	if (bar != 0) {
 		return -EINVAL;
@@ -206,21 +202,24 @@ static int map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_a
 	return 0;
 }
 
-static int unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
+static int
+unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
 {
 	(void)device;
 	(void)addr;
 	return bar == 0 ? 0 : -EINVAL;
 }
 
-static void lock_models(void)
+static void
+lock_models(void)
 {
 	__atomic_fetch_add(&g_host.waiting, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&g_host.lock);
 	__atomic_fetch_sub(&g_host.waiting, 1, __ATOMIC_RELAXED);
 }
 
-static int cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+static int
+cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
 	int rc;
 
@@ -230,7 +229,8 @@ static int cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, u
 	return rc;
 }
 
-static int cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+static int
+cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
 	int rc;
 
@@ -244,8 +244,8 @@ static int cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, 
 	return rc;
 }
 
-static int create(struct udma_emulated *function, unsigned index,
-		  const struct udma_emulated_config *config)
+static int
+create(struct udma_emulated *function, unsigned index, const struct udma_emulated_config *config)
 {
 	static const struct udma_emu_host host = {.grant = grant};
 	const struct udma_emu_config identity = {
@@ -285,7 +285,8 @@ static int create(struct udma_emulated *function, unsigned index,
 	return 0;
 }
 
-static int start_thread(void)
+static int
+start_thread(void)
 {
 	sigset_t all, before;
 	int rc;
@@ -304,7 +305,8 @@ static int start_thread(void)
 	return 0;
 }
 
-int udma_emulated_init(const struct udma_emulated_config *config)
+int
+udma_emulated_init(const struct udma_emulated_config *config)
 {
 	int rc = 0;
 
@@ -341,7 +343,8 @@ int udma_emulated_init(const struct udma_emulated_config *config)
 	return rc;
 }
 
-void udma_emulated_fini(void)
+void
+udma_emulated_fini(void)
 {
 	for (unsigned i = 0; i < g_host.count; i++) {
 		if (g_host.functions[i].hooked) {
@@ -376,7 +379,8 @@ struct option_range {
 	long min, max;
 };
 
-static int parse_number(const char *what, const char *text, long min, long max, long *number)
+static int
+parse_number(const char *what, const char *text, long min, long max, long *number)
 {
 	*number = spdk_strtol(text, 10);
 	if (*number < min || *number > max) {
@@ -387,7 +391,8 @@ static int parse_number(const char *what, const char *text, long min, long max, 
 	return 0;
 }
 
-static int parse_option(char *option, struct udma_emulated_config *config)
+static int
+parse_option(char *option, struct udma_emulated_config *config)
 {
 	static const struct option_range ranges[] = {
 		{"xfercap", 12, 31},     /* log2 of the largest transfer (section 3) */
@@ -428,7 +433,8 @@ static int parse_option(char *option, struct udma_emulated_config *config)
 	return -EINVAL;
 }
 
-int udma_emulated_parse(const char *text, struct udma_emulated_config *config)
+int
+udma_emulated_parse(const char *text, struct udma_emulated_config *config)
 {
 	char *copy, *next, *word;
 	long count;

@@ -9,12 +9,44 @@
 
 #include "spdk/env.h"
 
+/* address.c */
+
+/** Long enough for any address as text. */
+#define UDMA_PCI_ADDR_LEN 32
+
+/** As spdk_pci_addr_parse(), of `len` characters, and without a log line. */
+int udma_pci_addr_parse(struct spdk_pci_addr *addr, const char *text, size_t len);
+
+/* ids.c */
+
+/** The I/OAT functions that the driver serves, ended by an entry of zeroes. */
+extern struct spdk_pci_id udma_pci_ioat_ids[];
+
+/* claim.c */
+
+/** Where the lock files are: "/var/tmp", as SPDK has them. Tests use a directory of their own. */
+extern const char *udma_pci_claim_dir;
+
+/* event.c */
+
+/** Reads one message of the kernel. \return 1 and an event of a UIO or VFIO device; 0 if it is
+ * none. */
+int udma_pci_event_parse(const char *message, size_t len, struct spdk_pci_event *event);
+
 /* registry.c */
 
 /** Takes over the allow and block lists (copied). */
 int udma_pci_init(const struct spdk_env_opts *opts);
-/** Detaches what is attached, with a log line each, and forgets the lists. Hooked devices stay hooked. */
+/** Detaches what is attached, with a log line each, and forgets the lists. Hooked devices stay
+ * hooked. */
 void udma_pci_fini(void);
+
+/* lists.c */
+
+/** Takes over the allow and block lists (copied). \return 0; -EINVAL if both are given; -ENOMEM. */
+int udma_pci_lists_init(const struct spdk_env_opts *opts);
+/** Forgets the lists, and what spdk_pci_device_allow() has added. */
+void udma_pci_lists_fini(void);
 /** Whether the allow and block lists let an address be offered. */
 bool udma_pci_is_allowed(const struct spdk_pci_addr *addr);
 
@@ -22,10 +54,10 @@ bool udma_pci_is_allowed(const struct spdk_pci_addr *addr);
 
 /** What UDMA_EMULATE asks for. */
 struct udma_emulated_config {
-	unsigned count;       /* channels; 0 for none */
-	unsigned iova_bits;   /* width of the emulated IOMMU; 64 unless asked otherwise */
-	uint8_t xfercap;      /* log2 of the largest transfer */
-	uint32_t flip_every;  /* flip a byte in every n-th descriptor; 0 for never */
+	unsigned count;      /* channels; 0 for none */
+	unsigned iova_bits;  /* width of the emulated IOMMU; 64 unless asked otherwise */
+	uint8_t xfercap;     /* log2 of the largest transfer */
+	uint32_t flip_every; /* flip a byte in every n-th descriptor; 0 for never */
 };
 
 /** Reads a value of UDMA_EMULATE; NULL asks for none. \return 0; -EINVAL, logged. */

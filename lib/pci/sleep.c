@@ -31,7 +31,8 @@
 
 SPDK_LOG_REGISTER_COMPONENT(emulated);
 
-static bool protect(struct udma_sleep *sleep, bool on)
+static bool
+protect(struct udma_sleep *sleep, bool on)
 {
 	struct uffdio_writeprotect range = {
 		.range = {.start = (uintptr_t)sleep->pages, .len = sleep->size},
@@ -45,7 +46,8 @@ static bool protect(struct udma_sleep *sleep, bool on)
 	return rc == 0;
 }
 
-static int open_userfaultfd(void *pages, size_t size)
+static int
+open_userfaultfd(void *pages, size_t size)
 {
 	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP};
 	struct uffdio_register range = {
@@ -65,7 +67,8 @@ static int open_userfaultfd(void *pages, size_t size)
 	return fd;
 }
 
-int udma_sleep_init(struct udma_sleep *sleep, void *pages, size_t size)
+int
+udma_sleep_init(struct udma_sleep *sleep, void *pages, size_t size)
 {
 	*sleep = (struct udma_sleep){.pages = pages, .size = size, .nap_ns = NAP_MIN_NS};
 	sleep->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -86,7 +89,8 @@ int udma_sleep_init(struct udma_sleep *sleep, void *pages, size_t size)
 	return 0;
 }
 
-void udma_sleep_fini(struct udma_sleep *sleep)
+void
+udma_sleep_fini(struct udma_sleep *sleep)
 {
 	if (!sleep->initialized) {
 		return;
@@ -98,19 +102,22 @@ void udma_sleep_fini(struct udma_sleep *sleep)
 	sleep->initialized = false;
 }
 
-void udma_sleep_init_thread(void)
+void
+udma_sleep_init_thread(void)
 {
 	/* A nap of 20 us takes 70 with the default slack. */
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 }
 
-bool udma_sleep_prepare(struct udma_sleep *sleep)
+bool
+udma_sleep_prepare(struct udma_sleep *sleep)
 {
 	sleep->prepared = sleep->uffd < 0 || protect(sleep, true);
 	return sleep->prepared;
 }
 
-void udma_sleep_cancel(struct udma_sleep *sleep)
+void
+udma_sleep_cancel(struct udma_sleep *sleep)
 {
 	if (sleep->uffd >= 0 && sleep->prepared) {
 		protect(sleep, false);
@@ -120,7 +127,8 @@ void udma_sleep_cancel(struct udma_sleep *sleep)
 }
 
 /** Forgets what has woken us. */
-static void drain(struct udma_sleep *sleep)
+static void
+drain(struct udma_sleep *sleep)
 {
 	struct uffd_msg fault;
 	uint64_t wakes;
@@ -132,7 +140,8 @@ static void drain(struct udma_sleep *sleep)
 	}
 }
 
-void udma_sleep_wait(struct udma_sleep *sleep)
+void
+udma_sleep_wait(struct udma_sleep *sleep)
 {
 	struct pollfd fds[2] = {{.fd = sleep->wake_fd, .events = POLLIN},
 				{.fd = sleep->uffd, .events = POLLIN}};
@@ -152,7 +161,8 @@ void udma_sleep_wait(struct udma_sleep *sleep)
 	sleep->nap_ns = sleep->nap_ns * 2 > NAP_MAX_NS ? NAP_MAX_NS : sleep->nap_ns * 2;
 }
 
-void udma_sleep_wake(struct udma_sleep *sleep)
+void
+udma_sleep_wake(struct udma_sleep *sleep)
 {
 	uint64_t one = 1;
 

@@ -39,7 +39,8 @@ struct control {
 	uint16_t dmacount;
 };
 
-static struct control load_control(const struct udma_emulated *function)
+static struct control
+load_control(const struct udma_emulated *function)
 {
 	uint64_t word =
 		__atomic_load_n((uint64_t *)(function->bar + CONTROL_OFFSET), __ATOMIC_ACQUIRE);
@@ -53,8 +54,8 @@ static struct control load_control(const struct udma_emulated *function)
 	};
 }
 
-static struct udma_emulated_shadow load(const struct udma_emulated *function,
-					const struct control *control)
+static struct udma_emulated_shadow
+load(const struct udma_emulated *function, const struct control *control)
 {
 	return (struct udma_emulated_shadow){
 		.chanctrl = control->chanctrl,
@@ -71,7 +72,8 @@ static struct udma_emulated_shadow load(const struct udma_emulated *function,
 	};
 }
 
-static bool differ(const struct udma_emulated_shadow *a, const struct udma_emulated_shadow *b)
+static bool
+differ(const struct udma_emulated_shadow *a, const struct udma_emulated_shadow *b)
 {
 	return a->chanctrl != b->chanctrl || a->dmacount != b->dmacount ||
 	       a->chainaddr != b->chainaddr || a->chancmp != b->chancmp ||
@@ -80,7 +82,8 @@ static bool differ(const struct udma_emulated_shadow *a, const struct udma_emula
 	       a->intrctrl != b->intrctrl;
 }
 
-bool udma_emulated_changed(const struct udma_emulated *function)
+bool
+udma_emulated_changed(const struct udma_emulated *function)
 {
 	struct control control = load_control(function);
 	struct udma_emulated_shadow now = load(function, &control);
@@ -98,7 +101,8 @@ bool udma_emulated_changed(const struct udma_emulated *function)
 					    false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);            \
 	} while (0)
 
-static void command(struct udma_emulated *function, uint8_t chancmd)
+static void
+command(struct udma_emulated *function, uint8_t chancmd)
 {
 	struct udma_emulated_shadow *shadow = &function->shadow;
 
@@ -118,7 +122,8 @@ static void command(struct udma_emulated *function, uint8_t chancmd)
 }
 
 /** The registers without any bearing on what the channel does: they only read back. */
-static void look_at_the_rest(struct udma_emulated *function, const struct udma_emulated_shadow *now)
+static void
+look_at_the_rest(struct udma_emulated *function, const struct udma_emulated_shadow *now)
 {
 	struct udma_emulated_shadow *shadow = &function->shadow;
 
@@ -140,7 +145,8 @@ static void look_at_the_rest(struct udma_emulated *function, const struct udma_e
 	}
 }
 
-bool udma_emulated_look(struct udma_emulated *function)
+bool
+udma_emulated_look(struct udma_emulated *function)
 {
 	struct udma_emulated_shadow *shadow = &function->shadow;
 	struct control control = load_control(function);
@@ -185,7 +191,8 @@ bool udma_emulated_look(struct udma_emulated *function)
 	return true;
 }
 
-void udma_emulated_publish(struct udma_emulated *function)
+void
+udma_emulated_publish(struct udma_emulated *function)
 {
 	struct udma_emulated_shadow *shadow = &function->shadow;
 	uint64_t chanerr = udma_emu_read(function->emu, OFFSET(chanerr), 4) |
@@ -201,7 +208,8 @@ void udma_emulated_publish(struct udma_emulated *function)
 	}
 }
 
-void udma_emulated_publish_all(struct udma_emulated *function)
+void
+udma_emulated_publish_all(struct udma_emulated *function)
 {
 	for (uint32_t offset = 0; offset < UDMA_EMU_BAR_SIZE; offset += 4) {
 		/* Reading CHANCTRL would take the in-use semaphore (section 4.1). */

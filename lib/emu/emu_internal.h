@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * What the files of this room tell each other.
+ *
+ *   emu.c           a function comes, is reset, and goes
+ *   config_space.c  configuration space (section 2)
+ *   registers.c     BAR0: which bytes are which register (sections 3 and 4)
+ *   channel.c       what a register write does to the channel (section 5)
+ *   engine.c        one descriptor, from its fetch to its completion (sections 6, 8 and 9)
+ *   operations.c    what the opcodes do to memory (section 7)
+ *   memory.c        memory, in the pieces that the host grants
+ *   choices.h       what is not known about the hardware, and what we do there (section 16)
+ */
+
+#ifndef UDMA_EMU_INTERNAL_H
+#define UDMA_EMU_INTERNAL_H
+
+#include "spdk/ioat_spec.h"
+#include "spdk/util.h"
+#include "emu.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "registers and descriptors are little-endian, and are used here as they lie in memory"
+#endif
+
+/** Errors of a channel: bits of CHANERR and CHANERR_INT (section 11). */
+enum udma_emu_error {
+	UDMA_EMU_NO_ERROR = 0,
+	UDMA_EMU_NEXT_ADDRESS = 1u << 2,
+	UDMA_EMU_CHAIN_ADDRESS = 1u << 4,
+	UDMA_EMU_COMMAND = 1u << 5,
+	UDMA_EMU_READ_DATA = 1u << 8,
+	UDMA_EMU_WRITE_DATA = 1u << 9,
+	UDMA_EMU_DESCRIPTOR_CONTROL = 1u << 10,
+	UDMA_EMU_TRANSFER_SIZE = 1u << 11,
+	UDMA_EMU_COMPLETION_ADDRESS = 1u << 12,
+};
+
+/** States of a channel, by their number in CHANSTS (section 4.3). */
+enum udma_emu_state {
+	UDMA_EMU_ACTIVE = SPDK_IOAT_CHANSTS_ACTIVE,
+	UDMA_EMU_IDLE = SPDK_IOAT_CHANSTS_IDLE,
+	UDMA_EMU_SUSPENDED = SPDK_IOAT_CHANSTS_SUSPENDED,
+	UDMA_EMU_HALTED = SPDK_IOAT_CHANSTS_HALTED,
+	UDMA_EMU_ARMED = SPDK_IOAT_CHANSTS_ARMED,
+};
+
+/** The channel: its registers (section 4), and where its engine is in the chain (section 8). */
+struct udma_emu_channel {
+	enum udma_emu_state state;
+	uint16_t dmacount; /* descriptors announced since CHAINADDR was written */
+	uint16_t internal; /* descriptors done or skipped since then */
+	bool first;        /* `next` is still what CHAINADDR says, no descriptor's field */
+	uint64_t next;     /* the descriptor to fetch */
+	uint64_t current;  /* CDAR: the descriptor fetched last */
+	uint64_t last;     /* the last good descriptor since CHAINADDR was written, 0 if none */
+
+	uint16_t chanctrl;
+	uint64_t chainaddr;
+	uint64_t chancmp;
+	uint32_t chanerr;
+	uint32_t chanerrmask;
+	uint32_t dcactrl;
+};
+
+struct udma_emu {
+	struct udma_emu_config config;
+	struct udma_emu_host host;
+	void *ctx;
+
+	struct udma_emu_channel chan;
+	bool may_dma; /* bus mastering is on, and the function is in D0 */
+
+	uint8_t genctrl;
+	uint8_t intrctrl;
+	uint16_t intrdelay;
+	uint8_t cfg[UDMA_EMU_CFG_SIZE];
+
+	uint32_t until_flip; /* data-moving descriptors until the next flip; 0: never */
+	uint64_t random;
+};
+
+/* config_space.c */
+
+void udma_emu_config_space_reset(struct udma_emu *emu);
+/** Sets bits of CHANERR_INT. */
+void udma_emu_config_space_error(struct udma_emu *emu, uint32_t chanerr);
+
+/* channel.c */
+
+/** CHANCMD.RESET (section 5). */
+void udma_emu_channel_reset(struct udma_emu_channel *chan);
+/** CHANCMD was written. */
+void udma_emu_channel_command(struct udma_emu *emu, uint8_t command);
+/** CHAINADDR was written. */
+void udma_emu_channel_arm(struct udma_emu_channel *chan);
+/** DMACOUNT or the internal count has changed: settles between ARMED, ACTIVE and IDLE. */
+void udma_emu_channel_settle(struct udma_emu_channel *chan);
+/** Records an error. \return whether it halts the channel. */
+bool udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error);
+
+/* operations.c */
+
+/** Carries out what a descriptor says, without its completion. */
+enum udma_emu_error udma_emu_operate(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc);
+
+/* memory.c */
+
+/** Memory as a descriptor names it: `len` bytes, of which those from `split` on lie elsewhere. */
+struct udma_emu_span {
+	uint64_t addr;
+	uint64_t second; /* address of the bytes from `split` on */
+	uint32_t split;  /* `len` if all lie together */
+	uint32_t len;
+};
+
+/**
+ * Asks the host for the bytes of a span from `done` on.
+ *
+ * \param n out: how many the answer holds for, at least 1 and not beyond the span.
+ * \return where they are; NULL if the first is not granted.
+ */
+void *udma_emu_span_window(struct udma_emu *emu, const struct udma_emu_span *span, uint32_t done,
+			   bool write, uint32_t *n);
+/** Copies a descriptor out of memory, once. \return whether all of it was granted. */
+bool udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc *desc);
+/** Stores the completion word as one aligned store, after all stores of data. \return whether
+ * granted. */
+bool udma_emu_store_completion(struct udma_emu *emu, uint64_t word);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * BAR0: which bytes are which register, and what they do when they are read or written (sections 3
+ * and 4).
+ *
+ * An access may be narrower than a register or span several. It is cut into *lanes*: for each
+ * register that it touches, the mask of the bits touched.
+ */
+
+#include "choices.h"
+
+enum general_register {
+	REG_CHANCNT = 0x00,
+	REG_XFERCAP = 0x01,
+	REG_GENCTRL = 0x02,
+	REG_INTRCTRL = 0x03,
+	REG_CBVER = 0x08,
+	REG_INTRDELAY = 0x0C,
+	REG_DMACAPABILITY = 0x10,
+};
+
+/** Of the first and only channel, whose registers begin at 80h. */
+enum channel_register {
+	REG_CHANCTRL = 0x80,
+	REG_DMA_COMP = 0x82,
+	REG_CHANCMD = 0x84,
+	REG_DMACOUNT = 0x86,
+	REG_CHANSTS = 0x88,
+	REG_CHAINADDR = 0x90,
+	REG_CHANCMP = 0x98,
+	REG_CDAR = 0xA0,
+	REG_CHANERR = 0xA8,
+	REG_CHANERRMSK = 0xAC,
+	REG_DCACTRL = 0xB0,
+};
+
+#define GENCTRL_RW         0x01
+#define INTRCTRL_RW        0x09
+#define INTRDELAY_RW       0x3FFF
+#define INTRDELAY_COALESCE 0x8000
+#define DCACTRL_RW         0x1FFFF
+/** CHANCTRL without IN_USE, which has rules of its own, and INT_REARM, which is never seen set. */
+#define CHANCTRL_RW                                                                                \
+	(SPDK_IOAT_CHANCTRL_CHANNEL_PRIORITY_MASK | SPDK_IOAT_CHANCTRL_COMPL_DCA_EN |              \
+	 SPDK_IOAT_CHANCTRL_DESCRIPTOR_ADDR_SNOOP_CONTROL | SPDK_IOAT_CHANCTRL_ERR_INT_EN |        \
+	 SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN)
+
+/** The registers, in the order of their offsets. Of the others, all bytes read 0. */
+static const struct {
+	uint8_t offset;
+	uint8_t size;
+} g_registers[] = {
+	{REG_CHANCNT, 1},    {REG_XFERCAP, 1},   {REG_GENCTRL, 1},       {REG_INTRCTRL, 1},
+	{REG_CBVER, 1},      {REG_INTRDELAY, 2}, {REG_DMACAPABILITY, 4}, {REG_CHANCTRL, 2},
+	{REG_DMA_COMP, 2},   {REG_CHANCMD, 1},   {REG_DMACOUNT, 2},      {REG_CHANSTS, 8},
+	{REG_CHAINADDR, 8},  {REG_CHANCMP, 8},   {REG_CDAR, 8},          {REG_CHANERR, 4},
+	{REG_CHANERRMSK, 4}, {REG_DCACTRL, 4},
+};
+
+/** The first `n` bytes of eight. */
+static uint64_t
+low_bytes(unsigned n)
+{
+	return n == 8 ? ~0ull : (1ull << 8 * n) - 1;
+}
+
+/** Shifts up by `bytes`, or down if negative. */
+static uint64_t
+shift_bytes(uint64_t value, int bytes)
+{
+	return bytes >= 0 ? value << 8 * bytes : value >> -8 * bytes;
+}
+
+/** The first read of IN_USE that finds it clear sets it: a semaphore (section 4.1). */
+static uint16_t
+load_chanctrl(struct udma_emu_channel *chan, uint64_t lanes)
+{
+	uint16_t value = chan->chanctrl;
+
+	if (lanes & SPDK_IOAT_CHANCTRL_CHANNEL_IN_USE) {
+		chan->chanctrl |= SPDK_IOAT_CHANCTRL_CHANNEL_IN_USE;
+	}
+	return value;
+}
+
+static uint64_t
+load(struct udma_emu *emu, uint8_t offset, uint64_t lanes)
+{
+	struct udma_emu_channel *chan = &emu->chan;
+
+	switch (offset) {
+	case REG_CHANCNT:
+		return UDMA_EMU_CHANCNT;
+	case REG_XFERCAP:
+		return emu->config.xfercap;
+	case REG_GENCTRL:
+		return emu->genctrl;
+	case REG_INTRCTRL:
+		return emu->intrctrl;
+	case REG_CBVER:
+		return UDMA_EMU_CBVER;
+	case REG_INTRDELAY:
+		return emu->intrdelay | INTRDELAY_COALESCE;
+	case REG_DMACAPABILITY:
+		return UDMA_EMU_DMACAPABILITY;
+	case REG_CHANCTRL:
+		return load_chanctrl(chan, lanes);
+	case REG_DMA_COMP:
+		return UDMA_EMU_DMA_COMP;
+	case REG_DMACOUNT:
+		return chan->dmacount;
+	case REG_CHANSTS:
+		return chan->last | chan->state;
+	case REG_CHAINADDR:
+		return chan->chainaddr;
+	case REG_CHANCMP:
+		return chan->chancmp;
+	case REG_CDAR:
+		return chan->current;
+	case REG_CHANERR:
+		return chan->chanerr;
+	case REG_CHANERRMSK:
+		return chan->chanerrmask;
+	case REG_DCACTRL:
+		return chan->dcactrl;
+	default:
+		/* CHANCMD among them: RESET is over before anybody can read it. */
+		return 0;
+	}
+}
+
+/** \return `old` with the bits of `lanes` replaced. */
+static uint64_t
+merge(uint64_t old, uint64_t value, uint64_t lanes)
+{
+	return (old & ~lanes) | (value & lanes);
+}
+
+static void
+store_chanctrl(struct udma_emu_channel *chan, uint16_t value, uint64_t lanes)
+{
+	chan->chanctrl = merge(chan->chanctrl, value, lanes & CHANCTRL_RW);
+	/* IN_USE is released by a 0 in a write that reaches it. */
+	if ((lanes & SPDK_IOAT_CHANCTRL_CHANNEL_IN_USE) &&
+	    !(value & SPDK_IOAT_CHANCTRL_CHANNEL_IN_USE)) {
+		chan->chanctrl &= (uint16_t)~SPDK_IOAT_CHANCTRL_CHANNEL_IN_USE;
+	}
+}
+
+static void
+store_channel(struct udma_emu *emu, uint8_t offset, uint64_t value, uint64_t lanes)
+{
+	struct udma_emu_channel *chan = &emu->chan;
+
+	switch (offset) {
+	case REG_CHANCTRL:
+		store_chanctrl(chan, value, lanes);
+		break;
+	case REG_CHANCMD:
+		udma_emu_channel_command(emu, value);
+		break;
+	case REG_DMACOUNT:
+		chan->dmacount = merge(chan->dmacount, value, lanes);
+		udma_emu_channel_settle(chan);
+		break;
+	case REG_CHAINADDR:
+		chan->chainaddr = merge(chan->chainaddr, value, lanes);
+		if (lanes & UDMA_EMU_ARMING_BYTES) {
+			udma_emu_channel_arm(chan);
+		}
+		break;
+	case REG_CHANCMP:
+		chan->chancmp = merge(chan->chancmp, value, lanes);
+		break;
+	case REG_CHANERR:
+		chan->chanerr &= ~(value & lanes);
+		break;
+	case REG_CHANERRMSK:
+		chan->chanerrmask = merge(chan->chanerrmask, value, lanes);
+		break;
+	case REG_DCACTRL:
+		chan->dcactrl = merge(chan->dcactrl, value, lanes & DCACTRL_RW);
+		break;
+	}
+}
+
+static void
+store(struct udma_emu *emu, uint8_t offset, uint64_t value, uint64_t lanes)
+{
+	switch (offset) {
+	case REG_GENCTRL:
+		emu->genctrl = value & GENCTRL_RW;
+		break;
+	case REG_INTRCTRL:
+		emu->intrctrl = value & INTRCTRL_RW;
+		break;
+	case REG_INTRDELAY:
+		emu->intrdelay = merge(emu->intrdelay, value, lanes & INTRDELAY_RW);
+		break;
+	default:
+		store_channel(emu, offset, value, lanes);
+		break;
+	}
+}
+
+static bool
+access_is_valid(uint32_t offset, unsigned width)
+{
+	return (width == 1 || width == 2 || width == 4 || width == 8) && offset % width == 0 &&
+	       offset < UDMA_EMU_BAR_SIZE;
+}
+
+uint64_t
+udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width)
+{
+	uint64_t value = 0;
+	size_t i;
+
+	if (!access_is_valid(offset, width)) {
+		return 0;
+	}
+	for (i = 0; i < SPDK_COUNTOF(g_registers); i++) {
+		int up = (int)g_registers[i].offset - (int)offset;
+		uint64_t lanes;
+
+		if (up >= (int)width || up + g_registers[i].size <= 0) {
+			continue;
+		}
+		lanes = shift_bytes(low_bytes(width), -up) & low_bytes(g_registers[i].size);
+		value |= shift_bytes(load(emu, g_registers[i].offset, lanes) & lanes, up);
+	}
+	return value;
+}
+
+void
+udma_emu_write(struct udma_emu *emu, uint32_t offset, unsigned width, uint64_t value)
+{
+	size_t i;
+
+	if (!access_is_valid(offset, width)) {
+		return;
+	}
+	for (i = 0; i < SPDK_COUNTOF(g_registers); i++) {
+		int up = (int)g_registers[i].offset - (int)offset;
+		uint64_t lanes;
+
+		if (up >= (int)width || up + g_registers[i].size <= 0) {
+			continue;
+		}
+		lanes = shift_bytes(low_bytes(width), -up) & low_bytes(g_registers[i].size);
+		store(emu, g_registers[i].offset, shift_bytes(value, -up) & lanes, lanes);
+	}
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "spdk/stdinc.h"
+#include "spdk/env.h"
+#include "spdk/util.h"
+#include "dma_chunk.h"
+
+#include <sys/syscall.h>
+
+/* From Linux's headers, for C libraries that are older. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21U << 26)
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#define MPOL_PREFERRED 1
+#define MPOL_BIND      2
+
+static int
+create_file(const struct udma_dma_chunk_spec *spec)
+{
+	unsigned flags = MFD_CLOEXEC | (spec->huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
+	int fd = memfd_create("udma", flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL) {
+		fd = memfd_create("udma", flags); /* before Linux 6.3 */
+	}
+	if (fd >= 0 && ftruncate(fd, (off_t)spec->len) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/** Maps the file aligned, by reserving enough addresses first. Nothing else is ever mapped over. */
+static void *
+map_aligned(int fd, size_t len, size_t align, uint64_t hint)
+{
+	uintptr_t start, base;
+	void *room = mmap((void *)(uintptr_t)SPDK_ALIGN_CEIL(hint, align), len + align, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (room == MAP_FAILED) {
+		return NULL;
+	}
+	start = (uintptr_t)room;
+	base = SPDK_ALIGN_CEIL(start, align);
+	if (mmap((void *)base, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED) {
+		munmap(room, len + align);
+		return NULL;
+	}
+	if (base > start) {
+		munmap(room, base - start);
+	}
+	munmap((void *)(base + len), start + align - base);
+	return (void *)base;
+}
+
+/** \return 0; -1 if the kernel does not know the node. */
+static int
+prefer_node(void *base, size_t len, int numa_id, bool only)
+{
+	unsigned long mask[16] = {0};
+	unsigned bits = CHAR_BIT * sizeof(mask[0]), node = (unsigned)numa_id;
+
+	if (node >= bits * SPDK_COUNTOF(mask)) {
+		return -1;
+	}
+	mask[node / bits] |= 1UL << (node % bits);
+	return (int)syscall(SYS_mbind, base, len, only ? MPOL_BIND : MPOL_PREFERRED, mask,
+			    sizeof(mask) * CHAR_BIT, 0);
+}
+
+/**
+ * Puts hugepages behind a mapping now. The kernel has set them aside already, but may still be
+ * unable to give them (a control group's limit, the node they must be on), and would then kill the
+ * program at the first touch.
+ */
+static int
+populate(void *base, size_t len)
+{
+	if (madvise(base, len, MADV_POPULATE_WRITE) != 0 && errno != EINVAL) {
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+create_mapping(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk *chunk)
+{
+	chunk->len = spec->len;
+	chunk->fd = create_file(spec);
+	if (chunk->fd < 0) {
+		return -ENOMEM;
+	}
+	chunk->base = map_aligned(chunk->fd, spec->len, spec->align, spec->hint);
+	if (chunk->base == NULL) {
+		close(chunk->fd);
+		return -ENOMEM;
+	}
+	if ((spec->numa_id != SPDK_ENV_NUMA_ID_ANY &&
+	     prefer_node(chunk->base, spec->len, spec->numa_id, spec->numa_only) != 0 &&
+	     spec->numa_only) ||
+	    (spec->huge && populate(chunk->base, spec->len) != 0)) {
+		munmap(chunk->base, chunk->len);
+		close(chunk->fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int
+udma_dma_chunk_create(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **result)
+{
+	struct udma_dma_chunk *chunk = calloc(1, sizeof(*chunk));
+	int rc = chunk != NULL ? create_mapping(spec, chunk) : -ENOMEM;
+
+	if (rc != 0) {
+		free(chunk);
+		return rc;
+	}
+	rc = spdk_mem_register(chunk->base, chunk->len);
+	if (rc != 0) {
+		udma_dma_chunk_unmap(chunk);
+		return rc;
+	}
+	*result = chunk;
+	return 0;
+}
+
+void
+udma_dma_chunk_unmap(struct udma_dma_chunk *chunk)
+{
+	munmap(chunk->base, chunk->len);
+	close(chunk->fd);
+	free(chunk);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * Chunks of memory for the DMA heap: mapped, shared and registered.
+ */
+
+#ifndef UDMA_ENV_DMA_CHUNK_H
+#define UDMA_ENV_DMA_CHUNK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spdk/queue.h"
+
+/** Chunks are multiples of this, and aligned to it, so that hugepages fit. */
+#define UDMA_DMA_CHUNK_ALIGN ((size_t)2 << 20)
+
+struct udma_heap_chunk;
+
+struct udma_dma_chunk {
+	void *base;
+	size_t len;
+	int fd;
+	struct udma_heap_chunk *heap_chunk; /* once it is in a heap */
+	TAILQ_ENTRY(udma_dma_chunk) link;
+};
+
+/** What a chunk is to be like. */
+struct udma_dma_chunk_spec {
+	size_t len;
+	size_t align;
+	uint64_t hint;  /* where it would best be */
+	bool huge;      /* of hugepages */
+	int numa_id;    /* SPDK_ENV_NUMA_ID_ANY for any */
+	bool numa_only; /* not from another node */
+};
+
+/** \return 0; -ENOMEM if there is no such memory; what registering it failed with, logged. */
+int udma_dma_chunk_create(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **chunk);
+/** Unmaps and frees a chunk that has been unregistered. */
+void udma_dma_chunk_unmap(struct udma_dma_chunk *chunk);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A bounded queue. Producers write only `tail`, consumers only `head`; each side reads the other's
+ * by acquire. Where a side is more than one thread, a lock of that side makes it one.
+ */
+
+#include "spdk/stdinc.h"
+#include "spdk/env.h"
+#include "spdk/log.h"
+#include "spdk/util.h"
+#include "spin.h"
+
+struct spdk_ring {
+	enum spdk_ring_type type;
+	size_t mask; /* also how many pointers it holds: one slot stays empty */
+	void **slots;
+
+	struct udma_spin producers __attribute__((aligned(64)));
+	size_t tail; /* pointers ever put in */
+	struct udma_spin consumers __attribute__((aligned(64)));
+	size_t head; /* pointers ever taken out */
+};
+
+struct spdk_ring *
+spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id)
+{
+	struct spdk_ring *ring;
+
+	(void)numa_id; /* only threads use it, and they may be anywhere */
+	if (!spdk_u64_is_pow2(count) || type > SPDK_RING_TYPE_MP_MC) {
+		SPDK_ERRLOG("a ring of type %d and %zu slots cannot be made: the number of slots "
+			    "must be a power of two\n",
+			    (int)type, count);
+		return NULL;
+	}
+	ring = aligned_alloc(_Alignof(struct spdk_ring), sizeof(*ring));
+	if (ring != NULL) {
+		memset(ring, 0, sizeof(*ring));
+		ring->slots = calloc(count, sizeof(void *));
+	}
+	if (ring == NULL || ring->slots == NULL) {
+		SPDK_ERRLOG("no memory for a ring of %zu slots\n", count);
+		free(ring);
+		return NULL;
+	}
+	ring->type = type;
+	ring->mask = count - 1;
+	return ring;
+}
+
+void
+spdk_ring_free(struct spdk_ring *ring)
+{
+	if (ring != NULL) {
+		free(ring->slots);
+		free(ring);
+	}
+}
+
+size_t
+spdk_ring_count(struct spdk_ring *ring)
+{
+	/* Head first: what is taken out later cannot make the difference negative. */
+	size_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	size_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+
+	return spdk_min(tail - head, ring->mask);
+}
+
+size_t
+spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size_t *free_space)
+{
+	bool shared = ring->type != SPDK_RING_TYPE_SP_SC;
+	size_t tail, room;
+
+	if (shared) {
+		udma_spin_lock(&ring->producers);
+	}
+	tail = ring->tail;
+	room = ring->mask - (tail - __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE));
+	if (count > room) {
+		count = 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		ring->slots[(tail + i) & ring->mask] = objs[i];
+	}
+	__atomic_store_n(&ring->tail, tail + count, __ATOMIC_RELEASE);
+	if (shared) {
+		udma_spin_unlock(&ring->producers);
+	}
+	if (free_space != NULL) {
+		*free_space = room - count;
+	}
+	return count;
+}
+
+size_t
+spdk_ring_dequeue(struct spdk_ring *ring, void **objs, size_t count)
+{
+	bool shared = ring->type == SPDK_RING_TYPE_MP_MC;
+	size_t head;
+
+	if (shared) {
+		udma_spin_lock(&ring->consumers);
+	}
+	head = ring->head;
+	count = spdk_min(count, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - head);
+	for (size_t i = 0; i < count; i++) {
+		objs[i] = ring->slots[(head + i) & ring->mask];
+	}
+	__atomic_store_n(&ring->head, head + count, __ATOMIC_RELEASE);
+	if (shared) {
+		udma_spin_unlock(&ring->consumers);
+	}
+	return count;
+}

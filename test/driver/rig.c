@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "rig.h"
+
+#include "env/region.h"
+#include "spdk/util.h"
+
+static void *
+grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
+{
+	struct udma_region region;
+
+	(void)ctx;
+	if (!udma_region_find(iova, &region) || (write && !region.writable)) {
+		return NULL;
+	}
+	*len = spdk_min(*len, region.len - (iova - region.iova));
+	return (void *)(uintptr_t)(region.vaddr + (iova - region.iova));
+}
+
+uint16_t
+rig_read16(const struct rig *rig, uint32_t offset)
+{
+	return __atomic_load_n((uint16_t *)(rig->function.bar + offset), __ATOMIC_ACQUIRE);
+}
+
+uint64_t
+rig_read64(const struct rig *rig, uint32_t offset)
+{
+	return __atomic_load_n((uint64_t *)(rig->function.bar + offset), __ATOMIC_ACQUIRE);
+}
+
+void
+rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
+{
+	uint8_t *at = rig->function.bar + offset;
+
+	switch (width) {
+	case 1:
+		__atomic_store_n(at, (uint8_t)value, __ATOMIC_RELEASE);
+		break;
+	case 2:
+		__atomic_store_n((uint16_t *)at, (uint16_t)value, __ATOMIC_RELEASE);
+		break;
+	case 4:
+		__atomic_store_n((uint32_t *)at, (uint32_t)value, __ATOMIC_RELEASE);
+		break;
+	default:
+		__atomic_store_n((uint64_t *)at, value, __ATOMIC_RELEASE);
+		break;
+	}
+}
+
+/** Turns the pattern of announced fills, so that the model seems to start it at multiples of 8. */
+static void
+turn_fills(struct rig *rig)
+{
+	uint16_t from = rig->function.shadow.dmacount;
+	uint16_t to = rig_read16(rig, BAR_DMACOUNT);
+	uint64_t ring = rig_read64(rig, BAR_CHAINADDR);
+
+	for (uint16_t i = from; i != to; i++) {
+		uint64_t *desc = (uint64_t *)(uintptr_t)(ring + (i % 32768u) * 64u);
+		unsigned bits = (unsigned)(desc[2] % 8) * 8; /* q2: destination, q1: pattern */
+
+		if (desc[0] >> 56 == 1 && bits != 0) {
+			desc[1] = desc[1] >> bits | desc[1] << (64 - bits);
+		}
+	}
+}
+
+/** With the lock held. */
+static void
+serve(struct rig *rig, unsigned steps)
+{
+	if (rig->ignore_reset && rig->function.bar[BAR_CHANCMD] & 0x20) {
+		return;
+	}
+	if (rig->fill_at_multiple_of_8) {
+		turn_fills(rig);
+	}
+	udma_emulated_look(&rig->function);
+	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
+	}
+	udma_emulated_publish(&rig->function);
+}
+
+static void *
+run(void *arg)
+{
+	struct rig *rig = arg;
+
+	while (!__atomic_load_n(&rig->stopping, __ATOMIC_ACQUIRE)) {
+		pthread_mutex_lock(&rig->lock);
+		if (!rig->paused) {
+			serve(rig, 16);
+		}
+		pthread_mutex_unlock(&rig->lock);
+		sched_yield();
+	}
+	return NULL;
+}
+
+void
+rig_pause(struct rig *rig)
+{
+	pthread_mutex_lock(&rig->lock);
+	rig->paused = true;
+	pthread_mutex_unlock(&rig->lock);
+}
+
+void
+rig_resume(struct rig *rig)
+{
+	pthread_mutex_lock(&rig->lock);
+	rig->paused = false;
+	pthread_mutex_unlock(&rig->lock);
+}
+
+void
+rig_step(struct rig *rig, unsigned steps)
+{
+	pthread_mutex_lock(&rig->lock);
+	assert(rig->paused);
+	serve(rig, steps);
+	pthread_mutex_unlock(&rig->lock);
+}
+
+void
+rig_vanish(struct rig *rig)
+{
+	rig_pause(rig);
+	for (uint32_t offset = 0; offset < 4096; offset += 8) {
+		rig_poke(rig, offset, 8, UINT64_MAX);
+	}
+}
+
+uint64_t *
+rig_completion_word(const struct rig *rig)
+{
+	return (uint64_t *)(uintptr_t)rig_read64(rig, BAR_CHANCMP);
+}
+
+static struct rig *
+rig_of(struct spdk_pci_device *device)
+{
+	return SPDK_CONTAINEROF(device, struct rig, function.device);
+}
+
+static int
+map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64_t *phys_addr,
+	uint64_t *size)
+{
+	*mapped_addr = rig_of(device)->driver_bar;
+	*phys_addr = 0;
+	*size = rig_of(device)->bar_size;
+	return bar == 0 ? 0 : -EINVAL;
+}
+
+static int
+unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
+{
+	(void)device;
+	(void)bar;
+	(void)addr;
+	return 0;
+}
+
+static int
+cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+{
+	struct rig *rig = rig_of(device);
+	int rc;
+
+	if (rig->no_config_180 && offset == 0x180) {
+		return -EIO;
+	}
+	pthread_mutex_lock(&rig->lock);
+	rc = udma_emu_cfg_read(rig->function.emu, offset, value, len);
+	pthread_mutex_unlock(&rig->lock);
+	return rc;
+}
+
+static int
+cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
+{
+	struct rig *rig = rig_of(device);
+	int rc;
+
+	pthread_mutex_lock(&rig->lock);
+	rig->config_writes_180 += offset == 0x180;
+	rc = udma_emu_cfg_write(rig->function.emu, offset, value, len);
+	pthread_mutex_unlock(&rig->lock);
+	return rc;
+}
+
+struct rig *
+rig_create(uint8_t func, uint8_t xfercap)
+{
+	static const struct udma_emu_host host = {.grant = grant};
+	const struct udma_emu_config config = {.device_id = 0x2021, .xfercap = xfercap};
+	struct rig *rig = calloc(1, sizeof(*rig));
+	int fd = memfd_create("bar", MFD_CLOEXEC);
+
+	assert(rig != NULL && fd >= 0 && ftruncate(fd, UDMA_EMU_BAR_SIZE) == 0);
+	rig->function.bar =
+		mmap(NULL, UDMA_EMU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	rig->driver_bar = mmap(NULL, UDMA_EMU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	rig->bar_size = UDMA_EMU_BAR_SIZE;
+	pthread_mutex_init(&rig->lock, NULL);
+	rig->function.emu = udma_emu_create(&config, &host, NULL);
+	assert(rig->function.emu != NULL);
+	udma_emulated_publish_all(&rig->function);
+
+	rig->function.device.addr = (struct spdk_pci_addr){.bus = 0x80, .dev = 4, .func = func};
+	rig->function.device.id = (struct spdk_pci_id){SPDK_PCI_DEVICE(0x8086, 0x2021)};
+	rig->function.device.numa_id = SPDK_ENV_NUMA_ID_ANY;
+	rig->function.device.type = "rig";
+	rig->function.device.map_bar = map_bar;
+	rig->function.device.unmap_bar = unmap_bar;
+	rig->function.device.cfg_read = cfg_read;
+	rig->function.device.cfg_write = cfg_write;
+	if (spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &rig->function.device) != 0) {
+		abort();
+	}
+	pthread_create(&rig->thread, NULL, run, rig);
+	return rig;
+}
+
+void
+rig_destroy(struct rig *rig)
+{
+	spdk_pci_unhook_device(&rig->function.device);
+	__atomic_store_n(&rig->stopping, true, __ATOMIC_RELEASE);
+	pthread_join(rig->thread, NULL);
+	udma_emu_destroy(rig->function.emu);
+	munmap(rig->function.bar, UDMA_EMU_BAR_SIZE);
+	munmap(rig->driver_bar, UDMA_EMU_BAR_SIZE);
+	pthread_mutex_destroy(&rig->lock);
+	free(rig);
+}
+
+void
+rig_env_init(void)
+{
+	struct spdk_env_opts opts;
+
+	opts.opts_size = sizeof(opts);
+	spdk_env_opts_init(&opts);
+	opts.name = "test";
+	opts.no_pci = true;
+	unsetenv("UDMA_EMULATE");
+	if (spdk_env_init(&opts) != 0) {
+		abort();
+	}
+}
+
+struct wanted {
+	uint8_t func;
+	struct spdk_ioat_chan *chan;
+};
+
+static bool
+is_wanted(void *ctx, struct spdk_pci_device *device)
+{
+	return device->addr.func == ((struct wanted *)ctx)->func;
+}
+
+static void
+take(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+{
+	(void)device;
+	((struct wanted *)ctx)->chan = chan;
+}
+
+struct spdk_ioat_chan *
+rig_attach(uint8_t func)
+{
+	struct wanted wanted = {.func = func};
+
+	spdk_ioat_probe(&wanted, is_wanted, take);
+	return wanted.chan;
+}
+
+int
+rig_poll(struct spdk_ioat_chan *chan, int count)
+{
+	int total = 0;
+
+	while (total < count) {
+		int rc = spdk_ioat_process_events(chan);
+
+		if (rc < 0) {
+			return rc;
+		}
+		total += rc;
+		if (rc == 0) {
+			sched_yield();
+		}
+	}
+	return total;
+}

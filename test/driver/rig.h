@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * A device for tests of the driver: the emulated function behind a BAR that the test can watch,
+ * change, and step by hand. It appears through spdk_pci_hook_device(), as anybody's would.
+ */
+
+#ifndef TEST_DRIVER_RIG_H
+#define TEST_DRIVER_RIG_H
+
+#include "pci/emulated.h"
+#include "spdk/ioat.h"
+
+/* Offsets of the hardware reference, sections 3 and 4, channel 0. */
+#define BAR_XFERCAP   0x01
+#define BAR_CBVER     0x08
+#define BAR_DMACAP    0x10
+#define BAR_CHANCTRL  0x80
+#define BAR_CHANCMD   0x84
+#define BAR_DMACOUNT  0x86
+#define BAR_CHANSTS   0x88
+#define BAR_CHAINADDR 0x90
+#define BAR_CHANCMP   0x98
+#define BAR_CHANERR   0xa8
+
+struct rig {
+	struct udma_emulated function; /* its `bar` is the device's view */
+	uint8_t *driver_bar;           /* the same memory, as the driver has it mapped */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	bool stopping;
+	bool paused;
+	/* What the device does wrong; to be set before the probe. */
+	bool ignore_reset;
+	bool fill_at_multiple_of_8; /* the pattern of a fill starts at multiples of 8 */
+	bool no_config_180;         /* configuration register 180h cannot be read */
+	unsigned config_writes_180;
+	uint64_t bar_size; /* what mapping the BAR reports */
+};
+
+/** Makes the device appear at 0000:80:04.`func`, served by a thread. */
+struct rig *rig_create(uint8_t func, uint8_t xfercap);
+/** Takes it away; it must have been detached. */
+void rig_destroy(struct rig *rig);
+
+/** From here on the device does nothing by itself. */
+void rig_pause(struct rig *rig);
+void rig_resume(struct rig *rig);
+/** Lets a paused device take in what was stored and carry out up to `steps` descriptors. */
+void rig_step(struct rig *rig, unsigned steps);
+
+uint16_t rig_read16(const struct rig *rig, uint32_t offset);
+uint64_t rig_read64(const struct rig *rig, uint32_t offset);
+/** Stores to a register behind the device's back. */
+void rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value);
+/** Everything reads as ones, as from a device that was pulled. Pauses. */
+void rig_vanish(struct rig *rig);
+/** Where the driver has put the completion word. */
+uint64_t *rig_completion_word(const struct rig *rig);
+
+/** Starts the environment without devices of its own. */
+void rig_env_init(void);
+/** Probes and takes the channel at 0000:80:04.`func`. \return NULL if it could not be brought up.
+ */
+struct spdk_ioat_chan *rig_attach(uint8_t func);
+/** Polls until `count` callbacks more have run, or an error. \return what polls counted, or the
+ * error. */
+int rig_poll(struct spdk_ioat_chan *chan, int count);
+
+#endif
