@@ -16,7 +16,8 @@
 #define ONE       0x80000000u
 #define X_TO_8    0x00800000u
 
-static uint32_t multiply(uint32_t a, uint32_t b)
+static uint32_t
+multiply(uint32_t a, uint32_t b)
 {
 	uint32_t product = 0;
 
@@ -30,7 +31,8 @@ static uint32_t multiply(uint32_t a, uint32_t b)
 }
 
 /** x^(8 * bytes), by squaring. */
-static uint32_t shift_by(uint64_t bytes)
+static uint32_t
+shift_by(uint64_t bytes)
 {
 	uint32_t result = ONE;
 
@@ -43,17 +45,20 @@ static uint32_t shift_by(uint64_t bytes)
 	return result;
 }
 
-uint32_t checksum_of(const void *bytes, size_t length)
+uint32_t
+checksum_of(const void *bytes, size_t length)
 {
 	return crc32_gzip_refl(0, bytes, length);
 }
 
-uint32_t checksum_append(uint32_t first, uint32_t second, uint64_t second_length)
+uint32_t
+checksum_append(uint32_t first, uint32_t second, uint64_t second_length)
 {
 	return multiply(first, shift_by(second_length)) ^ second;
 }
 
-uint32_t checksum_append_zeroes(uint32_t first, uint64_t count)
+uint32_t
+checksum_append_zeroes(uint32_t first, uint64_t count)
 {
 	/* gzip starts from all ones and ends with a complement. */
 	return ~multiply(~first, shift_by(count));

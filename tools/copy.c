@@ -67,7 +67,8 @@ enum option_id {
 	OPTION_HELP,
 };
 
-static int parse_channels(const char *text, unsigned *channels)
+static int
+parse_channels(const char *text, unsigned *channels)
 {
 	long number = spdk_strtol(text, 10);
 
@@ -80,7 +81,8 @@ static int parse_channels(const char *text, unsigned *channels)
 	return STATUS_OK;
 }
 
-static int parse_operands(int count, char **operands, struct options *options)
+static int
+parse_operands(int count, char **operands, struct options *options)
 {
 	if (count == 2) {
 		options->source = operands[0];
@@ -99,7 +101,8 @@ static int parse_operands(int count, char **operands, struct options *options)
 	return STATUS_USAGE;
 }
 
-static int parse(int argc, char **argv, struct options *options)
+static int
+parse(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {
 		{"channels", required_argument, NULL, OPTION_CHANNELS},
@@ -145,7 +148,8 @@ static int parse(int argc, char **argv, struct options *options)
 }
 
 /** Reads the destination back. \return 0; a negative errno, said. */
-static int read_back(const struct destination *destination, struct copy_job *job)
+static int
+read_back(const struct destination *destination, struct copy_job *job)
 {
 	struct source back;
 	struct piece piece;
@@ -188,7 +192,8 @@ static int read_back(const struct destination *destination, struct copy_job *job
 	return 0;
 }
 
-static int transfer(struct copy_job *job)
+static int
+transfer(struct copy_job *job)
 {
 	double start = seconds_now();
 	int rc;
@@ -213,13 +218,20 @@ static int transfer(struct copy_job *job)
 }
 
 /** What a copy that came to nothing leaves behind, where that is not nothing. */
-static void tell_of_remains(const struct copy_job *job)
+static void
+tell_of_remains(const struct copy_job *job)
 {
 	const struct destination *destination = job->destination;
 
 	if (stop_signal() != 0) {
-		complain("stopped by signal %d (%s)%s", stop_signal(), strsignal(stop_signal()),
-			 destination->kind == FILE_REGULAR ? "; nothing was left behind" : "");
+		const char *name = strsignal(stop_signal());
+
+		if (destination->kind == FILE_REGULAR) {
+			complain("stopped by signal %d (%s); '%s' is as it was", stop_signal(),
+				 name, destination->path);
+		} else {
+			complain("stopped by signal %d (%s)", stop_signal(), name);
+		}
 	}
 	if (destination->kind == FILE_BLOCK && destination->written > 0) {
 		complain("'%s' is overwritten in part: %llu bytes from its beginning",
@@ -227,7 +239,8 @@ static void tell_of_remains(const struct copy_job *job)
 	}
 }
 
-static int copy_with(struct copy_job *job, const char *source_name, const char *destination_name)
+static int
+copy_with(struct copy_job *job, const char *source_name, const char *destination_name)
 {
 	struct destination destination;
 	struct source source;
@@ -253,7 +266,8 @@ static int copy_with(struct copy_job *job, const char *source_name, const char *
 	return rc == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
-int copy_main(int argc, char **argv)
+int
+copy_main(int argc, char **argv)
 {
 	struct options options = {.job.verify = true, .channels = 1};
 	static struct channels channels;

@@ -13,20 +13,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ZEROES_BYTES ((size_t)64 * 1024)
 
-int destination_open(struct destination *destination, const char *name, const struct source *source)
+int
+destination_open(struct destination *destination, const char *name, const struct source *source)
 {
 	*destination = (struct destination){.fd = -1};
 	return place_open(destination, name, source);
 }
 
 /** \return the way out of an error of write(). */
-static const char *advice(int error)
+static const char *
+advice(int error)
 {
 	switch (error) {
 	case ENOSPC:
@@ -41,8 +44,8 @@ static const char *advice(int error)
 	}
 }
 
-static int write_failed(const struct destination *destination, const char *what, uint64_t offset,
-			int error)
+static int
+write_failed(const struct destination *destination, const char *what, uint64_t offset, int error)
 {
 	const char *name =
 		strcmp(destination->path, "-") == 0 ? "standard output" : destination->path;
@@ -52,8 +55,9 @@ static int write_failed(const struct destination *destination, const char *what,
 	return -error;
 }
 
-static int write_all(const struct destination *destination, const uint8_t *bytes, size_t length,
-		     uint64_t offset)
+static int
+write_all(const struct destination *destination, const uint8_t *bytes, size_t length,
+	  uint64_t offset)
 {
 	while (length > 0) {
 		ssize_t n = destination->kind == FILE_STREAM
@@ -63,11 +67,18 @@ static int write_all(const struct destination *destination, const uint8_t *bytes
 		if (n < 0 && errno == EINTR && !stop_requested()) {
 			continue;
 		}
+		/* Somebody may have made standard output non-blocking. */
+		if (n < 0 && errno == EAGAIN && !stop_requested()) {
+			struct pollfd room = {.fd = destination->fd, .events = POLLOUT};
+
+			poll(&room, 1, -1);
+			continue;
+		}
 		if (n <= 0) {
 			int error = n == 0 ? ENOSPC : errno;
 
-			return error == EINTR ? -EINTR
-					      : write_failed(destination, "write", offset, error);
+			return stop_requested() ? -EINTR
+						: write_failed(destination, "write", offset, error);
 		}
 		bytes += n;
 		offset += (uint64_t)n;
@@ -77,7 +88,8 @@ static int write_all(const struct destination *destination, const uint8_t *bytes
 }
 
 /** Where a hole cannot be left out, it is written. */
-static int write_zeroes(const struct destination *destination, const struct piece *piece)
+static int
+write_zeroes(const struct destination *destination, const struct piece *piece)
 {
 	static const uint8_t zeroes[ZEROES_BYTES];
 	uint64_t done = 0;
@@ -97,7 +109,8 @@ static int write_zeroes(const struct destination *destination, const struct piec
 	return 0;
 }
 
-int destination_write(struct destination *destination, const void *bytes, const struct piece *piece)
+int
+destination_write(struct destination *destination, const void *bytes, const struct piece *piece)
 {
 	int rc = 0;
 
@@ -110,7 +123,8 @@ int destination_write(struct destination *destination, const void *bytes, const 
 	return rc;
 }
 
-int destination_complete(struct destination *destination)
+int
+destination_complete(struct destination *destination)
 {
 	/* A hole at the end leaves the file too short. */
 	if (destination->kind == FILE_REGULAR &&
@@ -128,7 +142,8 @@ int destination_complete(struct destination *destination)
 	return 0;
 }
 
-int destination_commit(struct destination *destination)
+int
+destination_commit(struct destination *destination)
 {
 	int fd = destination->fd;
 
@@ -155,7 +170,8 @@ int destination_commit(struct destination *destination)
 	return 0;
 }
 
-void destination_close(struct destination *destination)
+void
+destination_close(struct destination *destination)
 {
 	if (destination->fd > STDERR_FILENO) {
 		close(destination->fd);

@@ -14,24 +14,28 @@
 
 #define EMULATE_VARIABLE "UDMA_EMULATE"
 
-void device_emulate(const char *value)
+void
+device_emulate(const char *value)
 {
 	setenv(EMULATE_VARIABLE, value, 1);
 }
 
-bool device_is_emulating(void)
+bool
+device_is_emulating(void)
 {
 	const char *value = getenv(EMULATE_VARIABLE);
 
 	return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
-const char *device_kind(const struct spdk_pci_device *device)
+const char *
+device_kind(const struct spdk_pci_device *device)
 {
 	return strcmp(spdk_pci_device_get_type(device), "emulated") == 0 ? "emulated" : "real";
 }
 
-int device_start(bool no_pci)
+int
+device_start(bool no_pci)
 {
 	struct spdk_env_opts opts;
 	int rc;
@@ -54,7 +58,8 @@ struct census {
 	struct udma_pci_function first;
 };
 
-static int count_function(void *ctx, const struct udma_pci_function *function)
+static int
+count_function(void *ctx, const struct udma_pci_function *function)
 {
 	struct census *census = ctx;
 
@@ -65,7 +70,8 @@ static int count_function(void *ctx, const struct udma_pci_function *function)
 	return 0;
 }
 
-void device_explain_none(void)
+void
+device_explain_none(void)
 {
 	struct census census = {0};
 	char address[ADDRESS_BYTES];
@@ -89,7 +95,8 @@ void device_explain_none(void)
 		 census.first.driver[0] != '\0' ? census.first.driver : "no driver");
 }
 
-static bool is_wanted(void *ctx, struct spdk_pci_device *device)
+static bool
+is_wanted(void *ctx, struct spdk_pci_device *device)
 {
 	const struct channels *channels = ctx;
 
@@ -97,7 +104,8 @@ static bool is_wanted(void *ctx, struct spdk_pci_device *device)
 	return channels->count < channels->wanted;
 }
 
-static void add_channel(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *ioat)
+static void
+add_channel(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *ioat)
 {
 	struct channels *channels = ctx;
 	struct channel *channel = &channels->list[channels->count++];
@@ -109,7 +117,8 @@ static void add_channel(void *ctx, struct spdk_pci_device *device, struct spdk_i
 	udma_ioat_get_stats(ioat, &channel->before);
 }
 
-int channels_open(struct channels *channels, unsigned wanted)
+int
+channels_open(struct channels *channels, unsigned wanted)
 {
 	/* Who asks for emulated channels does not want a real one in their place. */
 	int status = device_start(device_is_emulating());
@@ -131,15 +140,18 @@ int channels_open(struct channels *channels, unsigned wanted)
 		device_explain_none();
 		status = STATUS_USAGE;
 	} else {
-		complain("there are %u channels, not %u: use --channels=%u, or --emulate=%u",
-			 channels->count, wanted, channels->count, wanted);
+		complain("%u channels were asked for, and there %s %u: use --channels=%u, or "
+			 "--emulate=%u",
+			 wanted, channels->count == 1 ? "is" : "are", channels->count,
+			 channels->count, wanted);
 		status = STATUS_USAGE;
 	}
 	channels_close(channels);
 	return status;
 }
 
-void channels_close(struct channels *channels)
+void
+channels_close(struct channels *channels)
 {
 	for (unsigned i = 0; i < channels->count; i++) {
 		spdk_ioat_detach(channels->list[i].ioat);
@@ -148,7 +160,8 @@ void channels_close(struct channels *channels)
 	spdk_env_fini();
 }
 
-struct udma_ioat_stats channel_stats(const struct channel *channel)
+struct udma_ioat_stats
+channel_stats(const struct channel *channel)
 {
 	struct udma_ioat_stats stats;
 

@@ -10,7 +10,8 @@
 static const char replacement[] = "\xef\xbf\xbd";
 
 /** \return the length of the UTF-8 character at `text`; 0 if there is none. */
-static size_t character_length(const unsigned char *text)
+static size_t
+character_length(const unsigned char *text)
 {
 	/* The smallest code point that needs a length; a longer form of a smaller one is invalid.
 	 */
@@ -37,7 +38,8 @@ static size_t character_length(const unsigned char *text)
 		       : length;
 }
 
-struct json_object *json_of_text(const char *text)
+struct json_object *
+json_of_text(const char *text)
 {
 	char *valid = malloc(strlen(text) * (sizeof(replacement) - 1) + 1);
 	struct json_object *object;
@@ -60,7 +62,8 @@ struct json_object *json_of_text(const char *text)
 	return object;
 }
 
-void json_print(FILE *stream, struct json_object *object)
+void
+json_print(FILE *stream, struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(
 		object,

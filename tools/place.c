@@ -22,7 +22,8 @@
 
 #define PERMISSIONS 0777
 
-static const char *base_of(const char *path)
+static const char *
+base_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -30,7 +31,8 @@ static const char *base_of(const char *path)
 }
 
 /** \return `name` in the directory that `beside` is in; NULL if there is no memory. */
-static char *path_beside(const char *beside, const char *name)
+static char *
+path_beside(const char *beside, const char *name)
 {
 	char *path;
 
@@ -38,14 +40,16 @@ static char *path_beside(const char *beside, const char *name)
 											    : path;
 }
 
-static int no_memory(void)
+static int
+no_memory(void)
 {
 	complain("no memory for a file name");
 	return -ENOMEM;
 }
 
 /** Replaces a path that is a symbolic link by what it points to, so that the link stays. */
-static int follow_links(char **path)
+static int
+follow_links(char **path)
 {
 	char target[PATH_MAX];
 	struct stat link;
@@ -75,7 +79,8 @@ static int follow_links(char **path)
 }
 
 /** In a directory the copy has the name of its source. */
-static int enter_directory(char **path, const struct source *source)
+static int
+enter_directory(char **path, const struct source *source)
 {
 	const char *slash = (*path)[strlen(*path) - 1] == '/' ? "" : "/";
 	char *inside;
@@ -94,7 +99,8 @@ static int enter_directory(char **path, const struct source *source)
 }
 
 /** Whether two names lead to the same bytes. */
-static bool is_same(const struct stat *a, const struct stat *b)
+static bool
+is_same(const struct stat *a, const struct stat *b)
 {
 	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode)) {
 		return a->st_rdev == b->st_rdev;
@@ -102,7 +108,8 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static int refuse_same(const struct stat *there, const struct source *source, const char *path)
+static int
+refuse_same(const struct stat *there, const struct source *source, const char *path)
 {
 	if (!is_same(&source->stat, there)) {
 		return 0;
@@ -111,7 +118,8 @@ static int refuse_same(const struct stat *there, const struct source *source, co
 	return -EINVAL;
 }
 
-static int cannot_open(const char *path, int error)
+static int
+cannot_open(const char *path, int error)
 {
 	complain("cannot open '%s' to write: %s%s", path, strerror(error),
 		 error == EBUSY                      ? "; it is in use: unmount it first"
@@ -121,7 +129,8 @@ static int cannot_open(const char *path, int error)
 }
 
 /** A pipe or a device, which is written as it is. */
-static int open_in_place(struct destination *destination, int flags)
+static int
+open_in_place(struct destination *destination, int flags)
 {
 	do {
 		destination->fd = open(destination->path, flags | O_CLOEXEC | O_NOCTTY);
@@ -132,7 +141,8 @@ static int open_in_place(struct destination *destination, int flags)
 	return destination->fd < 0 ? cannot_open(destination->path, errno) : 0;
 }
 
-static int open_block_device(struct destination *destination, const struct source *source)
+static int
+open_block_device(struct destination *destination, const struct source *source)
 {
 	uint64_t size;
 	/* O_EXCL keeps us away from one that is mounted. */
@@ -155,7 +165,8 @@ static int open_block_device(struct destination *destination, const struct sourc
 	return 0;
 }
 
-static mode_t mode_of_new_file(const struct source *source)
+static mode_t
+mode_of_new_file(const struct source *source)
 {
 	mode_t mask;
 
@@ -168,8 +179,9 @@ static mode_t mode_of_new_file(const struct source *source)
 }
 
 /** \param replaced what has the name already, NULL if nothing has. */
-static int open_temporary(struct destination *destination, const struct source *source,
-			  const struct stat *replaced)
+static int
+open_temporary(struct destination *destination, const struct source *source,
+	       const struct stat *replaced)
 {
 	mode_t mode = replaced ? replaced->st_mode & PERMISSIONS : mode_of_new_file(source);
 
@@ -208,17 +220,27 @@ static int open_temporary(struct destination *destination, const struct source *
 	return 0;
 }
 
-static int open_path(struct destination *destination, const struct source *source)
+/** What is there and is no regular file is opened as it is, by whatever links lead to it. */
+static int
+open_special(struct destination *destination, const struct source *source, const struct stat *there)
 {
-	struct stat there;
-	int rc = follow_links(&destination->path);
-
-	if (rc == 0 && stat(destination->path, &there) == 0 && S_ISDIR(there.st_mode)) {
-		rc = enter_directory(&destination->path, source);
-		if (rc == 0) {
-			rc = follow_links(&destination->path);
-		}
+	if (S_ISDIR(there->st_mode)) {
+		return cannot_open(destination->path, EISDIR);
 	}
+	if (S_ISBLK(there->st_mode)) {
+		return open_block_device(destination, source);
+	}
+	destination->kind = FILE_STREAM;
+	return open_in_place(destination, O_WRONLY);
+}
+
+/** A regular file, or nothing yet: a new file takes the name that the links lead to. */
+static int
+open_file(struct destination *destination, const struct source *source, const struct stat *there)
+{
+	int rc = follow_links(&destination->path);
+	struct stat followed;
+
 	if (rc != 0) {
 		return rc;
 	}
@@ -226,28 +248,43 @@ static int open_path(struct destination *destination, const struct source *sourc
 		complain("'%s' is not a directory; create it first", destination->path);
 		return -ENOTDIR;
 	}
-	if (stat(destination->path, &there) != 0) {
-		return open_temporary(destination, source, NULL);
+	/* Links in /proc can lead to a file that has lost its name. */
+	if (there != NULL &&
+	    (stat(destination->path, &followed) != 0 || !is_same(there, &followed))) {
+		complain("cannot replace what '%s' was: it has no name any more",
+			 destination->path);
+		return -ENOENT;
 	}
-	rc = refuse_same(&there, source, destination->path);
+	return open_temporary(destination, source, there);
+}
+
+static int
+open_path(struct destination *destination, const struct source *source)
+{
+	struct stat there;
+	bool is_there = stat(destination->path, &there) == 0;
+	int rc;
+
+	if (is_there && S_ISDIR(there.st_mode)) {
+		rc = enter_directory(&destination->path, source);
+		if (rc != 0) {
+			return rc;
+		}
+		is_there = stat(destination->path, &there) == 0;
+	}
+	rc = is_there ? refuse_same(&there, source, destination->path) : 0;
 	if (rc != 0) {
 		return rc;
 	}
-	if (S_ISDIR(there.st_mode)) {
-		return cannot_open(destination->path, EISDIR);
+	if (is_there && !S_ISREG(there.st_mode)) {
+		return open_special(destination, source, &there);
 	}
-	if (S_ISREG(there.st_mode)) {
-		return open_temporary(destination, source, &there);
-	}
-	if (S_ISBLK(there.st_mode)) {
-		return open_block_device(destination, source);
-	}
-	destination->kind = FILE_STREAM;
-	return open_in_place(destination, O_WRONLY);
+	return open_file(destination, source, is_there ? &there : NULL);
 }
 
 /** Standard output is written on from where it stands. */
-static int open_stdout(struct destination *destination, const struct source *source)
+static int
+open_stdout(struct destination *destination, const struct source *source)
 {
 	struct stat there;
 
@@ -260,7 +297,8 @@ static int open_stdout(struct destination *destination, const struct source *sou
 	return refuse_same(&there, source, "standard output");
 }
 
-int place_open(struct destination *destination, const char *name, const struct source *source)
+int
+place_open(struct destination *destination, const char *name, const struct source *source)
 {
 	int rc;
 

@@ -24,7 +24,8 @@ static struct {
 	unsigned drawn; /* columns on the screen */
 } g_progress;
 
-double seconds_now(void)
+double
+seconds_now(void)
 {
 	struct timespec now;
 
@@ -32,7 +33,8 @@ double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-const char *size_text(double bytes, char *text, size_t size)
+const char *
+size_text(double bytes, char *text, size_t size)
 {
 	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	unsigned unit = 0;
@@ -45,7 +47,8 @@ const char *size_text(double bytes, char *text, size_t size)
 	return text;
 }
 
-void progress_start(const char *what, uint64_t total)
+void
+progress_start(const char *what, uint64_t total)
 {
 	if (terminal_width(stderr) == 0) {
 		return;
@@ -58,7 +61,8 @@ void progress_start(const char *what, uint64_t total)
 
 static void append(char *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static void append(char *line, const char *format, ...)
+static void
+append(char *line, const char *format, ...)
 {
 	size_t used = strlen(line);
 	va_list args;
@@ -69,7 +73,8 @@ static void append(char *line, const char *format, ...)
 }
 
 /** The parts that belong to a known total: how much of it, and how long it will take. */
-static void append_remaining(char *line, uint64_t done, double elapsed)
+static void
+append_remaining(char *line, uint64_t done, double elapsed)
 {
 	uint64_t total = g_progress.total;
 	double left;
@@ -83,7 +88,8 @@ static void append_remaining(char *line, uint64_t done, double elapsed)
 	}
 }
 
-static void compose(char *line, uint64_t done, double elapsed, bool bar)
+static void
+compose(char *line, uint64_t done, double elapsed, bool bar)
 {
 	uint64_t total = g_progress.total;
 	bool known = total != SIZE_UNKNOWN && total > 0;
@@ -117,7 +123,8 @@ static void compose(char *line, uint64_t done, double elapsed, bool bar)
 	}
 }
 
-static void draw(uint64_t done, double elapsed)
+static void
+draw(uint64_t done, double elapsed)
 {
 	/* A line as wide as the terminal makes some of them wrap. */
 	unsigned width = terminal_width(stderr) - 1;
@@ -136,7 +143,8 @@ static void draw(uint64_t done, double elapsed)
 	fflush(stderr);
 }
 
-void progress_update(uint64_t done)
+void
+progress_update(uint64_t done)
 {
 	double now;
 
@@ -153,7 +161,8 @@ void progress_update(uint64_t done)
 	funlockfile(stderr);
 }
 
-void progress_clear(void)
+void
+progress_clear(void)
 {
 	flockfile(stderr);
 	if (g_progress.drawn > 0) {
@@ -163,7 +172,8 @@ void progress_clear(void)
 	funlockfile(stderr);
 }
 
-void progress_end(void)
+void
+progress_end(void)
 {
 	progress_clear();
 	g_progress.what = NULL;

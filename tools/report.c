@@ -12,7 +12,8 @@
 #define NUMBER   32
 #define CRC_TEXT 9
 
-static struct udma_ioat_stats sum_stats(const struct channels *channels)
+static struct udma_ioat_stats
+sum_stats(const struct channels *channels)
 {
 	struct udma_ioat_stats sum = {0};
 
@@ -26,12 +27,14 @@ static struct udma_ioat_stats sum_stats(const struct channels *channels)
 }
 
 /** \return bytes a second; 0 if it took no time that can be measured. */
-static double rate(const struct copy_job *job)
+static double
+rate(const struct copy_job *job)
 {
 	return job->seconds > 0 ? (double)job->result.bytes / job->seconds : 0;
 }
 
-static void print_text(FILE *out, const struct copy_job *job)
+static void
+print_text(FILE *out, const struct copy_job *job)
 {
 	const struct pipeline_result *result = &job->result;
 	struct udma_ioat_stats stats = sum_stats(job->channels);
@@ -49,8 +52,9 @@ static void print_text(FILE *out, const struct copy_job *job)
 
 		fprintf(out, "channel   %s (%s)\n", channel->address, channel->kind);
 	}
-	fprintf(out, "engine    %" PRIu64 " descriptors in %" PRIu64 " requests\n",
-		stats.descriptors, stats.requests);
+	fprintf(out, "engine    %" PRIu64 " descriptor%s in %" PRIu64 " request%s\n",
+		stats.descriptors, stats.descriptors == 1 ? "" : "s", stats.requests,
+		stats.requests == 1 ? "" : "s");
 	fprintf(out, "time      %.3f s, %s/s\n", job->seconds,
 		size_text(rate(job), number, sizeof(number)));
 	fprintf(out, "CRC-32    source %08" PRIx32 ", destination %08" PRIx32 ": equal (%s)\n",
@@ -58,7 +62,8 @@ static void print_text(FILE *out, const struct copy_job *job)
 		job->was_read_back ? "read back" : "not read back");
 }
 
-static struct json_object *json_of_channel(const struct channel *channel)
+static struct json_object *
+json_of_channel(const struct channel *channel)
 {
 	struct udma_ioat_stats stats = channel_stats(channel);
 	struct json_object *object = json_object_new_object();
@@ -70,7 +75,8 @@ static struct json_object *json_of_channel(const struct channel *channel)
 	return object;
 }
 
-static struct json_object *json_of_crc(uint32_t crc)
+static struct json_object *
+json_of_crc(uint32_t crc)
 {
 	char text[CRC_TEXT];
 
@@ -78,7 +84,8 @@ static struct json_object *json_of_crc(uint32_t crc)
 	return json_of_text(text);
 }
 
-static void print_json(FILE *out, const struct copy_job *job)
+static void
+print_json(FILE *out, const struct copy_job *job)
 {
 	const struct pipeline_result *result = &job->result;
 	struct udma_ioat_stats stats = sum_stats(job->channels);
@@ -104,7 +111,8 @@ static void print_json(FILE *out, const struct copy_job *job)
 	json_print(out, object);
 }
 
-void copy_report(const struct copy_job *job)
+void
+copy_report(const struct copy_job *job)
 {
 	FILE *out = strcmp(job->destination->path, "-") == 0 ? stderr : stdout;
 

@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 /** \return the way out of an error of open(). */
-static const char *advice(int error)
+static const char *
+advice(int error)
 {
 	switch (error) {
 	case ENOENT:
@@ -33,7 +34,8 @@ static const char *advice(int error)
 	}
 }
 
-static int open_path(const char *name)
+static int
+open_path(const char *name)
 {
 	int fd;
 
@@ -53,7 +55,8 @@ static int open_path(const char *name)
 }
 
 /** Finds out what was opened, and how large it is. */
-static int identify(struct source *source)
+static int
+identify(struct source *source)
 {
 	if (fstat(source->fd, &source->stat) != 0) {
 		complain("cannot look at '%s': %s", source->name, strerror(errno));
@@ -85,7 +88,8 @@ static int identify(struct source *source)
 	return 0;
 }
 
-int source_open(struct source *source, const char *name)
+int
+source_open(struct source *source, const char *name)
 {
 	int rc;
 
@@ -103,13 +107,14 @@ int source_open(struct source *source, const char *name)
 	return rc;
 }
 
-void source_of_file(struct source *source, const char *name, int fd, enum file_kind kind,
-		    uint64_t size)
+void
+source_of_file(struct source *source, const char *name, int fd, enum file_kind kind, uint64_t size)
 {
 	*source = (struct source){.name = name, .fd = fd, .kind = kind, .size = size};
 }
 
-static int read_failed(const struct source *source, int error)
+static int
+read_failed(const struct source *source, int error)
 {
 	complain("cannot read '%s' at byte %" PRIu64 ": %s", source->name, source->position,
 		 strerror(error));
@@ -117,7 +122,8 @@ static int read_failed(const struct source *source, int error)
 }
 
 /** The file has ended before its size. */
-static int too_short(const struct source *source, uint64_t end)
+static int
+too_short(const struct source *source, uint64_t end)
 {
 	struct stat now;
 
@@ -134,27 +140,34 @@ static int too_short(const struct source *source, uint64_t end)
 	return -EIO;
 }
 
-/** Whether a read would not wait. */
-static bool is_ready(int fd)
+/** Whether there is something to read, or comes within `ms`; -1 for as long as it takes. */
+static bool
+is_ready(int fd, int ms)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 
-	return poll(&ready, 1, 0) > 0;
+	return poll(&ready, 1, ms) > 0;
 }
 
 /** Fills the buffer as far as the stream goes without a wait. */
-static int next_of_stream(struct source *source, uint8_t *buffer, size_t size, struct piece *piece)
+static int
+next_of_stream(struct source *source, uint8_t *buffer, size_t size, struct piece *piece)
 {
 	size_t got = 0;
 
-	while (got < size && (got == 0 || is_ready(source->fd))) {
+	while (got < size && (got == 0 || is_ready(source->fd, 0))) {
 		ssize_t n = read(source->fd, buffer + got, size - got);
 
 		if (n < 0 && errno == EINTR && !stop_requested()) {
 			continue;
 		}
+		/* Somebody may have made standard input non-blocking. */
+		if (n < 0 && errno == EAGAIN && !stop_requested()) {
+			is_ready(source->fd, -1);
+			continue;
+		}
 		if (n < 0) {
-			return errno == EINTR ? -EINTR : read_failed(source, errno);
+			return stop_requested() ? -EINTR : read_failed(source, errno);
 		}
 		if (n == 0) {
 			break;
@@ -171,7 +184,8 @@ static int next_of_stream(struct source *source, uint8_t *buffer, size_t size, s
  *
  * \return 1 if the position is in a hole, of which `piece` tells; 0 if it is in data.
  */
-static int look_for_hole(struct source *source, struct piece *piece)
+static int
+look_for_hole(struct source *source, struct piece *piece)
 {
 	off_t data, hole;
 	struct stat now;
@@ -208,7 +222,8 @@ static int look_for_hole(struct source *source, struct piece *piece)
 	return 0;
 }
 
-static int next_of_file(struct source *source, uint8_t *buffer, size_t size, struct piece *piece)
+static int
+next_of_file(struct source *source, uint8_t *buffer, size_t size, struct piece *piece)
 {
 	uint64_t left;
 	size_t wanted, got = 0;
@@ -249,7 +264,8 @@ static int next_of_file(struct source *source, uint8_t *buffer, size_t size, str
 	return 1;
 }
 
-int source_next(struct source *source, void *buffer, size_t size, struct piece *piece)
+int
+source_next(struct source *source, void *buffer, size_t size, struct piece *piece)
 {
 	if (source->kind == FILE_STREAM) {
 		return next_of_stream(source, buffer, size, piece);
@@ -257,7 +273,8 @@ int source_next(struct source *source, void *buffer, size_t size, struct piece *
 	return next_of_file(source, buffer, size, piece);
 }
 
-void source_close(struct source *source)
+void
+source_close(struct source *source)
 {
 	if (source->fd != STDIN_FILENO) {
 		close(source->fd);

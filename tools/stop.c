@@ -12,7 +12,8 @@ static const int stoppers[] = {SIGINT, SIGTERM, SIGHUP};
 static volatile sig_atomic_t g_signal;
 static bool g_stop;
 
-static void asked_to_stop(int number)
+static void
+asked_to_stop(int number)
 {
 	g_signal = number;
 	__atomic_store_n(&g_stop, true, __ATOMIC_RELEASE);
@@ -23,7 +24,8 @@ static void asked_to_stop(int number)
  * The signal may come between a look at the flag and the call that then waits in the kernel; so
  * that call is interrupted again, each second, until the program has ended.
  */
-static void remind(int number)
+static void
+remind(int number)
 {
 	(void)number;
 	if (g_signal != 0) {
@@ -31,7 +33,8 @@ static void remind(int number)
 	}
 }
 
-static void set_handler(int number, void (*handler)(int))
+static void
+set_handler(int number, void (*handler)(int))
 {
 	struct sigaction action = {.sa_handler = handler}; /* without SA_RESTART */
 
@@ -39,9 +42,11 @@ static void set_handler(int number, void (*handler)(int))
 	sigaction(number, &action, NULL);
 }
 
-void stop_catch_signals(void)
+void
+stop_catch_signals(void)
 {
 	struct sigaction inherited;
+	sigset_t kick;
 
 	for (size_t i = 0; i < sizeof(stoppers) / sizeof(stoppers[0]); i++) {
 		if (sigaction(stoppers[i], NULL, &inherited) == 0 &&
@@ -50,11 +55,16 @@ void stop_catch_signals(void)
 		}
 	}
 	set_handler(STOP_KICK, remind);
+	/* It works only if nobody has left it blocked for us. */
+	sigemptyset(&kick);
+	sigaddset(&kick, STOP_KICK);
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	set_handler(SIGPIPE, SIG_IGN);
 	set_handler(SIGXFSZ, SIG_IGN);
 }
 
-void stop_signals(sigset_t *set)
+void
+stop_signals(sigset_t *set)
 {
 	sigemptyset(set);
 	for (size_t i = 0; i < sizeof(stoppers) / sizeof(stoppers[0]); i++) {
@@ -62,17 +72,20 @@ void stop_signals(sigset_t *set)
 	}
 }
 
-void stop_now(void)
+void
+stop_now(void)
 {
 	__atomic_store_n(&g_stop, true, __ATOMIC_RELEASE);
 }
 
-bool stop_requested(void)
+bool
+stop_requested(void)
 {
 	return __atomic_load_n(&g_stop, __ATOMIC_ACQUIRE);
 }
 
-int stop_signal(void)
+int
+stop_signal(void)
 {
 	return g_signal;
 }

@@ -8,8 +8,8 @@
 #define MAX_COLUMNS 16
 #define GAP         2
 
-static void print_rows(FILE *stream, char **cells, unsigned rows, unsigned columns,
-		       const unsigned *widths)
+static void
+print_rows(FILE *stream, char **cells, unsigned rows, unsigned columns, const unsigned *widths)
 {
 	for (unsigned row = 0; row < rows; row++) {
 		for (unsigned column = 0; column < columns; column++) {
@@ -24,7 +24,8 @@ static void print_rows(FILE *stream, char **cells, unsigned rows, unsigned colum
 	}
 }
 
-static void print_paragraphs(FILE *stream, char **cells, unsigned rows, unsigned columns)
+static void
+print_paragraphs(FILE *stream, char **cells, unsigned rows, unsigned columns)
 {
 	unsigned widest = 0;
 
@@ -44,7 +45,8 @@ static void print_paragraphs(FILE *stream, char **cells, unsigned rows, unsigned
 	}
 }
 
-void table_print(FILE *stream, char **cells, unsigned rows, unsigned columns)
+void
+table_print(FILE *stream, char **cells, unsigned rows, unsigned columns)
 {
 	unsigned limit = terminal_width(stream);
 	unsigned widths[MAX_COLUMNS] = {0};

@@ -13,7 +13,8 @@
 #define USUAL_WIDTH 80
 #define WIDEST      1000
 
-unsigned terminal_width(FILE *stream)
+unsigned
+terminal_width(FILE *stream)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size = {0};

@@ -5,8 +5,10 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
 	"udma - copy with the DMA engine of the processor (Intel I/OAT), from user space\n"
@@ -33,7 +35,8 @@ static const struct subcommand {
 	{"copy", "udma copy", copy_main},
 };
 
-static const struct subcommand *find(const char *name)
+static const struct subcommand *
+find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
 		if (strcmp(subcommands[i].name, name) == 0) {
@@ -43,13 +46,15 @@ static const struct subcommand *find(const char *name)
 	return NULL;
 }
 
-int bad_option(char **argv)
+int
+bad_option(char **argv)
 {
 	complain("option '%s' is not understood; --help lists those that are", argv[optind - 1]);
 	return STATUS_USAGE;
 }
 
-static int dispatch(int argc, char **argv)
+static int
+dispatch(int argc, char **argv)
 {
 	const struct subcommand *command;
 
@@ -84,10 +89,27 @@ static int dispatch(int argc, char **argv)
 	return command->main(argc - 1, argv + 1);
 }
 
-int main(int argc, char **argv)
+/**
+ * A file that is opened must not become standard output or error because those are closed: what is
+ * printed would end up in it. The stand-ins fail as closed ones would.
+ */
+static void
+occupy_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) {
+			return;
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
 {
 	int status;
 
+	occupy_standard_descriptors();
 	message_init("udma");
 	status = dispatch(argc, argv);
 	/* What was asked for has not been given if it did not get out. */

@@ -199,6 +199,26 @@ def test_json_of_odd_name():
     expect(result["source"] == 'a"\\\n\ufffd\u00e9', result)
 
 
+def test_closed_output():
+    """copy: with standard output and error closed, nothing gets into the file but the source"""
+    contents = make("src", random_bytes(1000))
+    for redirection in (">&-", "2>&-", "<&- >&- 2>&-"):
+        subprocess.run(["sh", "-c", f'"$0" copy --emulate src dst {redirection}', UDMA],
+                       env=environment(), capture_output=True, check=False)
+        expect_contents("dst", contents)
+        os.unlink("dst")
+        subprocess.run(["sh", "-c", f'"$0" copy --emulate=1,flip=1 src dst {redirection}', UDMA],
+                       env=environment(), capture_output=True, check=False)
+        expect_contents("src", contents)
+        expect_only("src")
+
+
+def test_odd_name_in_error():
+    """copy: an error about a name with control characters is one line without them"""
+    answer = udma("copy", EMULATE, "a\n\x1b[2Jb", "dst", status=1)
+    one_error_line(answer.stderr, "'a??[2Jb'", "No such file")
+
+
 def test_nothing_in_a_pipe():
     """copy: no progress in a pipe"""
     make("src", random_bytes(20 * MIB))
@@ -342,6 +362,25 @@ def test_stdin_to_stdout():
     result = json.loads(answer.stderr)
     expect(result["bytes"] == len(contents) and not result["read_back"], result)
     expect(result["destination_crc32"] == crc_of(contents), result)
+
+
+def test_dev_stdin_stdout():
+    """copy: /dev/stdin to /dev/stdout, which are links to pipes"""
+    contents = random_bytes(2 * MIB + 1)
+    answer = subprocess.run([UDMA, "copy", EMULATE, "--quiet", "/dev/stdin", "/dev/stdout"],
+                            env=environment(), input=contents, capture_output=True, check=True)
+    expect(answer.stdout == contents, "contents")
+
+
+def test_non_blocking():
+    """copy: standard input and output that somebody has made non-blocking"""
+    contents = random_bytes(3 * MIB)
+    with start("copy", EMULATE, "--quiet", "-", "-", stdin=subprocess.PIPE,
+               preexec_fn=lambda: [os.set_blocking(fd, False) for fd in (0, 1)]) as process:
+        # The other ends are descriptions of their own, and wait.
+        got, errors = process.communicate(contents)
+    expect(process.returncode == 0, errors)
+    expect(got == contents, f"{len(got)} bytes")
 
 
 def test_slow_pipe():
@@ -599,7 +638,7 @@ def interrupted(number, status):
             fifo.flush()
             wait_until(lambda: temporary_size() > 0)
             process.send_signal(number)
-            one_error_line(end(process, status), "stopped by signal", "nothing was left")
+            one_error_line(end(process, status), "stopped by signal", "'dst' is as it was")
     expect_contents("dst", b"old")
     expect_only("fifo", "dst")
 
@@ -768,7 +807,7 @@ def test_too_many_channels():
     """copy: more channels than there are: says how many, and 2"""
     make("src", b"x")
     answer = udma("copy", "--emulate=2", "--channels=3", "src", "dst", status=2)
-    one_error_line(answer.stderr, "2 channels", "--channels=2", "--emulate=3")
+    one_error_line(answer.stderr, "there are 2", "--channels=2", "--emulate=3")
     expect_only("src")
 
 
