@@ -38,6 +38,7 @@
  * our own core gets to do so. */
 #define STORE_US        10
 #define STORE_MOMENT_NS 20000
+#define WAKES_SHARED    64
 
 /* Descriptors carried out between two looks at the registers. */
 #define STEPS_PER_LOOK 16
@@ -125,18 +126,34 @@ ticks_of_us(uint64_t us)
 	return spdk_get_ticks_hz() / 1000000 * us;
 }
 
+/** Whether the store that has woken us comes while we keep our core. */
+static bool
+store_comes(void)
+{
+	uint64_t start = spdk_get_ticks();
+
+	while (spdk_get_ticks() - start < ticks_of_us(STORE_US)) {
+		if (anything_to_see()) {
+			return true;
+		}
+		spdk_pause();
+	}
+	return false;
+}
+
 /**
  * Sleeps until a register is stored to, and lets the store happen.
  *
- * \return whether the driver shares our core: then it can store only while we sleep, and would poll
- * for its whole time slice before we ran again. A short sleep brings us back in time, and spinning
- * for its next doorbell would only keep it from ringing it.
+ * \param shared whether the driver was found to share our core the last time.
+ * \return whether it does: then it can store only while we sleep, and would poll for its whole time
+ * slice before we ran again. A short sleep brings us back in time, and spinning for its next
+ * doorbell would only keep it from ringing it.
  */
 static bool
-sleep_until_touched(void)
+sleep_until_touched(bool shared)
 {
 	struct timespec moment = {.tv_nsec = STORE_MOMENT_NS};
-	uint64_t start;
+	static unsigned wakes;
 
 	if (!udma_sleep_prepare(&g_host.sleep) || anything_to_see() ||
 	    __atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE)) {
@@ -144,12 +161,9 @@ sleep_until_touched(void)
 		return false;
 	}
 	udma_sleep_wait(&g_host.sleep);
-	start = spdk_get_ticks();
-	while (spdk_get_ticks() - start < ticks_of_us(STORE_US)) {
-		if (anything_to_see()) {
-			return false;
-		}
-		spdk_pause();
+	/* Threads move: now and then it is worth finding out anew. */
+	if ((!shared || ++wakes % WAKES_SHARED == 0) && store_comes()) {
+		return false;
 	}
 	nanosleep(&moment, NULL);
 	return true;
@@ -174,7 +188,7 @@ run(void *arg)
 		now = spdk_get_ticks();
 		idle_since = idle_since == 0 ? now : idle_since;
 		if (shared || now - idle_since >= spin) {
-			shared = sleep_until_touched();
+			shared = sleep_until_touched(shared);
 			idle_since = 0;
 		}
 	}

@@ -86,9 +86,10 @@ run(void *arg)
 	}
 	__atomic_store_n(&work->done, true, __ATOMIC_RELEASE);
 	/* There is no way out: ending a thread takes a system call too. */
-	for (;;) {
+	while (work->done) {
 		spdk_pause();
 	}
+	return NULL;
 }
 
 static bool
