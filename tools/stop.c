@@ -4,20 +4,24 @@
 
 #include "stop.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <unistd.h>
 
 static const int stoppers[] = {SIGINT, SIGTERM, SIGHUP};
 
-static volatile sig_atomic_t g_signal;
+static int g_signal;
 static bool g_stop;
 
 static void
 asked_to_stop(int number)
 {
-	g_signal = number;
+	int error = errno;
+
+	__atomic_store_n(&g_signal, number, __ATOMIC_RELAXED);
 	__atomic_store_n(&g_stop, true, __ATOMIC_RELEASE);
 	alarm(1);
+	errno = error;
 }
 
 /**
@@ -27,10 +31,13 @@ asked_to_stop(int number)
 static void
 remind(int number)
 {
+	int error = errno;
+
 	(void)number;
-	if (g_signal != 0) {
+	if (stop_signal() != 0) {
 		alarm(1);
 	}
+	errno = error;
 }
 
 static void
@@ -87,5 +94,5 @@ stop_requested(void)
 int
 stop_signal(void)
 {
-	return g_signal;
+	return __atomic_load_n(&g_signal, __ATOMIC_RELAXED);
 }
