@@ -34,11 +34,14 @@
 
 /* Spinning pays while the next doorbell is near, and is waste afterwards. */
 #define SPIN_US 50
-/* How soon a driver on another core has stored what it has woken us for, and the moment that one on
- * our own core gets to do so. */
-#define STORE_US        10
-#define STORE_MOMENT_NS 20000
-#define WAKES_SHARED    64
+/* How soon a driver on another core has stored what it has woken us for. */
+#define STORE_US 30
+/* Naps while a driver that shares our core does, and how long it may take on a busy machine. */
+#define NAP_MIN_NS     20000l
+#define NAP_MAX_NS     500000l
+#define STORE_LIMIT_US 200000
+/* How often a core once found shared is found out about anew. */
+#define WAKES_SHARED 64
 
 /* Descriptors carried out between two looks at the registers. */
 #define STEPS_PER_LOOK 16
@@ -55,6 +58,7 @@ static struct {
 	/* The models belong to whoever holds it: the thread, or a configuration access. */
 	pthread_mutex_t lock;
 	unsigned waiting; /* configuration accesses that want the lock */
+	unsigned wakes;   /* counted while the core is shared */
 } g_host = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- What the model asks of its host ---- */
@@ -142,30 +146,46 @@ store_comes(void)
 }
 
 /**
+ * Naps until the store that has woken us is there. On a busy machine its thread may have to wait
+ * for a core first, and were the BAR closed again meanwhile it would be stopped once more, for
+ * ever. A store that changes nothing is never seen, so there is an end to it.
+ */
+static void
+nap_until_store(void)
+{
+	struct timespec nap = {.tv_nsec = NAP_MIN_NS};
+	uint64_t start = spdk_get_ticks();
+
+	do {
+		nanosleep(&nap, NULL);
+		nap.tv_nsec = spdk_min(nap.tv_nsec * 2, NAP_MAX_NS);
+	} while (!anything_to_see() && spdk_get_ticks() - start < ticks_of_us(STORE_LIMIT_US));
+}
+
+/**
  * Sleeps until a register is stored to, and lets the store happen.
  *
  * \param shared whether the driver was found to share our core the last time.
  * \return whether it does: then it can store only while we sleep, and would poll for its whole time
- * slice before we ran again. A short sleep brings us back in time, and spinning for its next
- * doorbell would only keep it from ringing it.
+ * slice before we ran again. A short nap brings us back in time, and spinning for its next doorbell
+ * would only keep it from ringing it.
  */
 static bool
 sleep_until_touched(bool shared)
 {
-	struct timespec moment = {.tv_nsec = STORE_MOMENT_NS};
-	static unsigned wakes;
-
 	if (!udma_sleep_prepare(&g_host.sleep) || anything_to_see() ||
 	    __atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE)) {
 		udma_sleep_cancel(&g_host.sleep);
-		return false;
+		return shared;
 	}
-	udma_sleep_wait(&g_host.sleep);
+	if (!udma_sleep_wait(&g_host.sleep)) {
+		return shared;
+	}
 	/* Threads move: now and then it is worth finding out anew. */
-	if ((!shared || ++wakes % WAKES_SHARED == 0) && store_comes()) {
+	if ((!shared || ++g_host.wakes % WAKES_SHARED == 0) && store_comes()) {
 		return false;
 	}
-	nanosleep(&moment, NULL);
+	nap_until_store();
 	return true;
 }
 

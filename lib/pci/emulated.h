@@ -67,8 +67,8 @@ void udma_sleep_init_thread(void);
 bool udma_sleep_prepare(struct udma_sleep *sleep);
 /** Lets stores through again. */
 void udma_sleep_cancel(struct udma_sleep *sleep);
-/** Sleeps until a store or a wake, and lets stores through again. */
-void udma_sleep_wait(struct udma_sleep *sleep);
+/** Sleeps until a store or a wake, and lets stores through. \return whether a store was stopped. */
+bool udma_sleep_wait(struct udma_sleep *sleep);
 /** Wakes the sleeper, or keeps it from falling asleep. From any thread. */
 void udma_sleep_wake(struct udma_sleep *sleep);
 

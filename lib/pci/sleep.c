@@ -139,39 +139,43 @@ udma_sleep_cancel(struct udma_sleep *sleep)
 	sleep->nap_ns = NAP_MIN_NS;
 }
 
-/** Forgets what has woken us. */
-static void
+/** Forgets what has woken us. \return whether a store was stopped. */
+static bool
 drain(struct udma_sleep *sleep)
 {
 	struct uffd_msg fault;
 	uint64_t wakes;
+	bool stopped = false;
 
 	while (sleep->uffd >= 0 && read(sleep->uffd, &fault, sizeof(fault)) == sizeof(fault)) {
+		stopped = true;
 	}
 	if (read(sleep->wake_fd, &wakes, sizeof(wakes)) != sizeof(wakes)) {
 		/* Nobody has called udma_sleep_wake(). */
 	}
+	return stopped;
 }
 
-void
+bool
 udma_sleep_wait(struct udma_sleep *sleep)
 {
 	struct pollfd fds[2] = {{.fd = sleep->wake_fd, .events = POLLIN},
 				{.fd = sleep->uffd, .events = POLLIN}};
 	struct timespec nap = {.tv_nsec = (long)sleep->nap_ns};
+	bool stopped;
 
+	sleep->prepared = false;
 	if (sleep->uffd >= 0) {
 		poll(fds, 2, -1);
-		drain(sleep);
+		stopped = drain(sleep);
 		/* This also lets the store go on that was stopped. */
 		protect(sleep, false);
-		sleep->prepared = false;
-		return;
+		return stopped;
 	}
 	ppoll(fds, 1, &nap, NULL);
 	drain(sleep);
-	sleep->prepared = false;
 	sleep->nap_ns = sleep->nap_ns * 2 > NAP_MAX_NS ? NAP_MAX_NS : sleep->nap_ns * 2;
+	return false;
 }
 
 void
