@@ -92,13 +92,13 @@ int spdk_log_clear_flag(const char *flag);
 /** \return whether the flag of that name is on. */
 bool spdk_log_get_flag(const char *flag);
 
+/** Defines a flag. At file scope; programs written for SPDK put no semicolon behind it. */
 #define SPDK_LOG_REGISTER_COMPONENT(flag)                                                          \
-	struct spdk_log_flag SPDK_LOG_##flag = {.tailq = {NULL, NULL}, .name = #flag, .enabled = false}; \
+	struct spdk_log_flag SPDK_LOG_##flag = {{NULL, NULL}, #flag, false};                       \
 	__attribute__((constructor)) static void register_flag_##flag(void)                        \
 	{                                                                                          \
 		spdk_log_register_flag(#flag, &SPDK_LOG_##flag);                                   \
-	}                                                                                          \
-	struct spdk_log_flag SPDK_LOG_##flag
+	}
 
 #define SPDK_ERRLOG(...)    spdk_log(SPDK_LOG_ERROR, __FILE__, __LINE__, __func__, __VA_ARGS__)
 #define SPDK_WARNLOG(...)   spdk_log(SPDK_LOG_WARN, __FILE__, __LINE__, __func__, __VA_ARGS__)

@@ -118,7 +118,7 @@ udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
 	}
 }
 
-bool
+void
 udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 {
 	struct udma_emu_channel *chan = &emu->chan;
@@ -127,7 +127,7 @@ udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 	udma_emu_config_space_error(emu, error);
 	if (!(chan->chanctrl & SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN) &&
 	    !(error & UDMA_EMU_FATAL_ERRORS)) {
-		return false;
+		return;
 	}
 	/* First the word, then the state; and once halted nothing is stored any more (section 9).
 	 */
@@ -137,5 +137,4 @@ udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 		udma_emu_store_completion(emu, chan->last | UDMA_EMU_HALTED);
 	}
 	chan->state = UDMA_EMU_HALTED;
-	return true;
 }

@@ -97,36 +97,29 @@ void udma_emu_channel_command(struct udma_emu *emu, uint8_t command);
 void udma_emu_channel_arm(struct udma_emu_channel *chan);
 /** DMACOUNT or the internal count has changed: settles between ARMED, ACTIVE and IDLE. */
 void udma_emu_channel_settle(struct udma_emu_channel *chan);
-/** Records an error. \return whether it halts the channel. */
-bool udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error);
+/** Records an error, and halts the channel unless the error lets it go on. */
+void udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error);
 
 /* operations.c */
 
 /** Carries out what a descriptor says, without its completion. */
 enum udma_emu_error udma_emu_operate(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc);
 
-/* memory.c */
+/* memory.c. Each call works in pieces, as far as the grants reach; what was done before a piece
+ * that is not granted stays done. Addresses do not go round: what would lie behind the highest one
+ * is not granted. */
 
-/** Memory as a descriptor names it: `len` bytes, of which those from `split` on lie elsewhere. */
-struct udma_emu_span {
-	uint64_t addr;
-	uint64_t second; /* address of the bytes from `split` on */
-	uint32_t split;  /* `len` if all lie together */
-	uint32_t len;
-};
-
-/**
- * Asks the host for the bytes of a span from `done` on.
- *
- * \param n out: how many the answer holds for, at least 1 and not beyond the span.
- * \return where they are; NULL if the first is not granted.
- */
-void *udma_emu_span_window(struct udma_emu *emu, const struct udma_emu_span *span, uint32_t done,
-			   bool write, uint32_t *n);
 /** Copies a descriptor out of memory, once. \return whether all of it was granted. */
 bool udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc *desc);
 /** Stores the completion word as one aligned store, after all stores of data. \return whether
  * granted. */
 bool udma_emu_store_completion(struct udma_emu *emu, uint64_t word);
+/** Copies from memory to memory. */
+enum udma_emu_error udma_emu_move(struct udma_emu *emu, uint64_t src, uint64_t dst, uint64_t len);
+/** Repeats a pattern of eight bytes, beginning with its byte `phase` % 8. */
+enum udma_emu_error udma_emu_repeat(struct udma_emu *emu, uint64_t pattern, uint64_t phase,
+				    uint64_t dst, uint64_t len);
+/** Inverts a byte, if it is granted. */
+void udma_emu_invert(struct udma_emu *emu, uint64_t iova);
 
 #endif

@@ -56,7 +56,10 @@ udma_emu_step(struct udma_emu *emu)
 	if (error == UDMA_EMU_NO_ERROR) {
 		error = carry_out(emu, &desc);
 	}
-	if (error != UDMA_EMU_NO_ERROR && udma_emu_channel_error(emu, error)) {
+	if (error != UDMA_EMU_NO_ERROR) {
+		udma_emu_channel_error(emu, error);
+	}
+	if (chan->state == UDMA_EMU_HALTED) {
 		return false;
 	}
 	chan->internal++;

@@ -2,24 +2,41 @@
 
 /** \file
  * What the opcodes do to memory (section 7).
- *
- * A transfer goes on in pieces: as far as the grants of both sides reach, no piece being smaller
- * than that. What was moved before a piece that is not granted stays moved, as on hardware.
  */
 
 #include "choices.h"
 
-/** `len` bytes from `addr` on, broken at the end of its page if `broken` (section 7). */
-static struct udma_emu_span
+/** Memory as a descriptor names it: the bytes from `split` on lie at the second address. */
+struct span {
+	uint64_t addr;
+	uint64_t second;
+	uint32_t split;
+	uint32_t len;
+};
+
+static struct span
 span_of(uint64_t addr, uint64_t second, bool broken, uint32_t len)
 {
-	struct udma_emu_span span = {.addr = addr, .second = second, .split = len, .len = len};
 	uint32_t page_left = UDMA_EMU_PAGE_SIZE - addr % UDMA_EMU_PAGE_SIZE;
 
-	if (broken && page_left < len) {
-		span.split = page_left;
+	return (struct span){
+		.addr = addr,
+		.second = second,
+		.split = broken && page_left < len ? page_left : len,
+		.len = len,
+	};
+}
+
+/** \return the address of byte `at`; *left is set to how many follow it in one piece, with it. */
+static uint64_t
+span_at(const struct span *span, uint32_t at, uint32_t *left)
+{
+	if (at < span->split) {
+		*left = span->split - at;
+		return span->addr + at;
 	}
-	return span;
+	*left = span->len - at;
+	return span->second + (at - span->split);
 }
 
 /** A pseudo-random number: SplitMix64, by Steele, Lea and Flood (2014). */
@@ -35,94 +52,76 @@ next_random(struct udma_emu *emu)
 
 /** Spoils one of the bytes that were written, if this descriptor's turn has come. */
 static void
-maybe_flip(struct udma_emu *emu, const struct udma_emu_span *dst)
+maybe_flip(struct udma_emu *emu, const struct span *dst)
 {
-	uint8_t *victim;
-	uint32_t n;
+	uint32_t left;
 
 	if (emu->until_flip == 0 || --emu->until_flip != 0) {
 		return;
 	}
 	emu->until_flip = emu->config.flip_every;
-	victim = udma_emu_span_window(emu, dst, next_random(emu) % dst->len, true, &n);
-	if (victim != NULL) {
-		*victim ^= 0xFF;
+	udma_emu_invert(emu, span_at(dst, next_random(emu) % dst->len, &left));
+}
+
+static enum udma_emu_error
+copy_spans(struct udma_emu *emu, const struct span *src, const struct span *dst)
+{
+	enum udma_emu_error error = UDMA_EMU_NO_ERROR;
+	uint32_t done, n, n_dst;
+
+	for (done = 0; done < dst->len && error == UDMA_EMU_NO_ERROR; done += n) {
+		uint64_t from = span_at(src, done, &n);
+		uint64_t to = span_at(dst, done, &n_dst);
+
+		n = spdk_min(n, n_dst);
+		error = udma_emu_move(emu, from, to, n);
 	}
+	return error;
 }
 
 static enum udma_emu_error
 copy(struct udma_emu *emu, const struct spdk_ioat_dma_hw_desc *desc)
 {
-	struct udma_emu_span src, dst;
-	uint32_t done, n, granted;
+	bool src_broken = desc->u.control.src_page_break;
+	bool dst_broken = desc->u.control.dest_page_break;
+	enum udma_emu_error error;
+	struct span src, dst;
 
 	if (desc->u.control.null) {
 		return UDMA_EMU_NO_ERROR;
 	}
 	/* The second addresses of a page break, next_src and next_dst, are q4 and q5. */
-	src = span_of(desc->src_addr, desc->reserved, desc->u.control.src_page_break, desc->size);
-	dst = span_of(desc->dest_addr, desc->reserved2, desc->u.control.dest_page_break,
-		      desc->size);
-	for (done = 0; done < desc->size; done += n) {
-		const void *from = udma_emu_span_window(emu, &src, done, false, &n);
-		void *to;
-
-		if (from == NULL) {
-			return UDMA_EMU_SOURCE_NOT_GRANTED;
-		}
-		to = udma_emu_span_window(emu, &dst, done, true, &granted);
-		if (to == NULL) {
-			return UDMA_EMU_DESTINATION_NOT_GRANTED;
-		}
-		n = granted < n ? granted : n;
-		memmove(to, from, n);
+	src = span_of(desc->src_addr, desc->reserved, src_broken, desc->size);
+	dst = span_of(desc->dest_addr, desc->reserved2, dst_broken, desc->size);
+	if (!src_broken && !dst_broken) {
+		error = udma_emu_move(emu, src.addr, dst.addr, desc->size);
+	} else {
+		error = copy_spans(emu, &src, &dst);
 	}
-	maybe_flip(emu, &dst);
-	return UDMA_EMU_NO_ERROR;
-}
-
-#define PATTERN_SIZE 8
-#define BLOCK_SIZE   64
-
-/** Writes `n` bytes out of repeated blocks. The block goes on for a pattern's length behind its
- * end. */
-static void
-fill_piece(uint8_t *to, uint32_t n, const uint8_t *block, bool one_byte)
-{
-	if (one_byte) {
-		memset(to, block[0], n);
-		return;
+	if (error == UDMA_EMU_NO_ERROR) {
+		maybe_flip(emu, &dst);
 	}
-	for (; n >= BLOCK_SIZE; n -= BLOCK_SIZE, to += BLOCK_SIZE) {
-		memcpy(to, block, BLOCK_SIZE);
-	}
-	memcpy(to, block, n);
+	return error;
 }
 
 static enum udma_emu_error
 fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
 {
-	struct udma_emu_span dst = span_of(desc->dest_addr, desc->next_dest_addr,
-					   desc->u.control.dest_page_break, desc->size);
-	uint64_t pattern = desc->src_data;
-	bool one_byte = pattern == (pattern & 0xFF) * 0x0101010101010101ull;
-	uint8_t blocks[BLOCK_SIZE + PATTERN_SIZE];
+	struct span dst = span_of(desc->dest_addr, desc->next_dest_addr,
+				  desc->u.control.dest_page_break, desc->size);
 	uint32_t phase = UDMA_EMU_FILL_PHASE(desc->dest_addr);
-	uint32_t i, done, n;
+	enum udma_emu_error error = UDMA_EMU_NO_ERROR;
+	uint32_t done, n;
 
-	for (i = 0; i < sizeof(blocks); i += PATTERN_SIZE) {
-		memcpy(blocks + i, &pattern, PATTERN_SIZE);
-	}
-	for (done = 0; done < desc->size; done += n) {
-		void *to = udma_emu_span_window(emu, &dst, done, true, &n);
+	for (done = 0; done < desc->size && error == UDMA_EMU_NO_ERROR; done += n) {
+		uint64_t to = span_at(&dst, done, &n);
 
-		if (to == NULL) {
-			return UDMA_EMU_DESTINATION_NOT_GRANTED;
-		}
-		fill_piece(to, n, blocks + (phase + done) % PATTERN_SIZE, one_byte);
+		error = udma_emu_repeat(emu, desc->src_data, phase + done, to, n);
 	}
-	maybe_flip(emu, &dst);
-	return UDMA_EMU_NO_ERROR;
+	if (error == UDMA_EMU_NO_ERROR) {
+		maybe_flip(emu, &dst);
+	}
+	return error;
 }
 
 enum udma_emu_error

@@ -21,7 +21,8 @@ spdk_strtoll(const char *nptr, int base)
 	}
 	errno = 0;
 	value = strtoll(nptr, &end, base);
-	if (end == nptr || *end != '\0' || errno == EINVAL) {
+	/* For a base that it does not know, strtoll() leaves `end` alone. */
+	if (errno == EINVAL || end == nptr || *end != '\0') {
 		return -EINVAL;
 	}
 	return errno == ERANGE || value < 0 ? -ERANGE : value;

@@ -30,35 +30,28 @@
 
 #define ALL_ERRORS 0xffffffffu
 
-/* CHANCTRL, CHANCMD and DMACOUNT share an aligned 64-bit word, which is loaded at once. */
-#define CONTROL_OFFSET OFFSET(chanctrl)
-
+/** What is loaded before everything else. */
 struct control {
-	uint16_t chanctrl;
-	uint8_t chancmd;
 	uint16_t dmacount;
+	uint8_t chancmd;
 };
 
 static struct control
 load_control(const struct udma_emulated *function)
 {
-	uint64_t word =
-		__atomic_load_n((uint64_t *)(function->bar + CONTROL_OFFSET), __ATOMIC_ACQUIRE);
-	const unsigned chancmd = 8 * (OFFSET(chancmd) - CONTROL_OFFSET);
-	const unsigned dmacount = 8 * (OFFSET(dmacount) - CONTROL_OFFSET);
+	struct control control;
 
-	return (struct control){
-		.chanctrl = (uint16_t)word,
-		.chancmd = (uint8_t)(word >> chancmd),
-		.dmacount = (uint16_t)(word >> dmacount),
-	};
+	/* Acquire, of just what the driver stores last: all that it stored before is seen after. */
+	control.dmacount = __atomic_load_n(AT(function, uint16_t, dmacount), __ATOMIC_ACQUIRE);
+	control.chancmd = __atomic_load_n(AT(function, uint8_t, chancmd), __ATOMIC_ACQUIRE);
+	return control;
 }
 
 static struct udma_emulated_shadow
 load(const struct udma_emulated *function, const struct control *control)
 {
 	return (struct udma_emulated_shadow){
-		.chanctrl = control->chanctrl,
+		.chanctrl = __atomic_load_n(AT(function, uint16_t, chanctrl), __ATOMIC_RELAXED),
 		.dmacount = control->dmacount,
 		.chainaddr = __atomic_load_n(AT(function, uint64_t, chainaddr), __ATOMIC_RELAXED),
 		.chancmp = __atomic_load_n(AT(function, uint64_t, chancmp), __ATOMIC_RELAXED),
@@ -213,7 +206,7 @@ udma_emulated_publish_all(struct udma_emulated *function)
 {
 	for (uint32_t offset = 0; offset < UDMA_EMU_BAR_SIZE; offset += 4) {
 		/* Reading CHANCTRL would take the in-use semaphore (section 4.1). */
-		if (offset != CONTROL_OFFSET) {
+		if (offset != OFFSET(chanctrl)) {
 			uint32_t value = (uint32_t)udma_emu_read(function->emu, offset, 4);
 
 			memcpy(function->bar + offset, &value, sizeof(value));

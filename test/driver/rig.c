@@ -53,14 +53,14 @@ rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
 
 /** Turns the pattern of announced fills, so that the model seems to start it at multiples of 8. */
 static void
-turn_fills(struct rig *rig)
+turn_fills(const struct rig *rig, const struct udma_emulated_shadow *before)
 {
-	uint16_t from = rig->function.shadow.dmacount;
-	uint16_t to = rig_read16(rig, BAR_DMACOUNT);
-	uint64_t ring = rig_read64(rig, BAR_CHAINADDR);
+	const struct udma_emulated_shadow *now = &rig->function.shadow;
+	uint16_t from = now->chainaddr == before->chainaddr ? before->dmacount : 0;
 
-	for (uint16_t i = from; i != to; i++) {
-		uint64_t *desc = (uint64_t *)(uintptr_t)(ring + (i % 32768u) * 64u);
+	/* Nothing is announced on a channel that has just been reset. */
+	for (uint16_t i = from; now->chainaddr != 0 && i != now->dmacount; i++) {
+		uint64_t *desc = (uint64_t *)(uintptr_t)(now->chainaddr + (i % 32768u) * 64u);
 		unsigned bits = (unsigned)(desc[2] % 8) * 8; /* q2: destination, q1: pattern */
 
 		if (desc[0] >> 56 == 1 && bits != 0) {
@@ -73,13 +73,16 @@ turn_fills(struct rig *rig)
 static void
 serve(struct rig *rig, unsigned steps)
 {
-	if (rig->ignore_reset && rig->function.bar[BAR_CHANCMD] & 0x20) {
+	struct udma_emulated_shadow before = rig->function.shadow;
+
+	if (rig->ignore_reset &&
+	    __atomic_load_n(&rig->function.bar[BAR_CHANCMD], __ATOMIC_RELAXED) & 0x20) {
 		return;
 	}
-	if (rig->fill_at_multiple_of_8) {
-		turn_fills(rig);
-	}
 	udma_emulated_look(&rig->function);
+	if (rig->fill_at_multiple_of_8) {
+		turn_fills(rig, &before);
+	}
 	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
 	}
 	udma_emulated_publish(&rig->function);
@@ -205,8 +208,8 @@ rig_create(uint8_t func, uint8_t xfercap)
 	assert(rig != NULL && fd >= 0 && ftruncate(fd, UDMA_EMU_BAR_SIZE) == 0);
 	rig->function.bar =
 		mmap(NULL, UDMA_EMU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	rig->driver_bar = mmap(NULL, UDMA_EMU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
+	rig->driver_bar = rig->function.bar;
+	rig->bar_fd = fd;
 	rig->bar_size = UDMA_EMU_BAR_SIZE;
 	pthread_mutex_init(&rig->lock, NULL);
 	rig->function.emu = udma_emu_create(&config, &host, NULL);
@@ -229,14 +232,25 @@ rig_create(uint8_t func, uint8_t xfercap)
 }
 
 void
+rig_split_views(struct rig *rig)
+{
+	rig->driver_bar =
+		mmap(NULL, UDMA_EMU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, rig->bar_fd, 0);
+	assert(rig->driver_bar != MAP_FAILED);
+}
+
+void
 rig_destroy(struct rig *rig)
 {
 	spdk_pci_unhook_device(&rig->function.device);
 	__atomic_store_n(&rig->stopping, true, __ATOMIC_RELEASE);
 	pthread_join(rig->thread, NULL);
 	udma_emu_destroy(rig->function.emu);
+	if (rig->driver_bar != rig->function.bar) {
+		munmap(rig->driver_bar, UDMA_EMU_BAR_SIZE);
+	}
 	munmap(rig->function.bar, UDMA_EMU_BAR_SIZE);
-	munmap(rig->driver_bar, UDMA_EMU_BAR_SIZE);
+	close(rig->bar_fd);
 	pthread_mutex_destroy(&rig->lock);
 	free(rig);
 }

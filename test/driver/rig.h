@@ -25,12 +25,13 @@
 
 struct rig {
 	struct udma_emulated function; /* its `bar` is the device's view */
-	uint8_t *driver_bar;           /* the same memory, as the driver has it mapped */
+	uint8_t *driver_bar;           /* the same, as the driver has it mapped */
+	int bar_fd;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	bool stopping;
 	bool paused;
-	/* What the device does wrong; to be set before the probe. */
+	/* What the device does wrong: RIG_SET(). */
 	bool ignore_reset;
 	bool fill_at_multiple_of_8; /* the pattern of a fill starts at multiples of 8 */
 	bool no_config_180;         /* configuration register 180h cannot be read */
@@ -38,8 +39,18 @@ struct rig {
 	uint64_t bar_size; /* what mapping the BAR reports */
 };
 
+/** Changes what the device does, while its thread may be looking. */
+#define RIG_SET(rig, field, value)                                                                 \
+	do {                                                                                       \
+		pthread_mutex_lock(&(rig)->lock);                                                  \
+		(rig)->field = (value);                                                            \
+		pthread_mutex_unlock(&(rig)->lock);                                                \
+	} while (0)
+
 /** Makes the device appear at 0000:80:04.`func`, served by a thread. */
 struct rig *rig_create(uint8_t func, uint8_t xfercap);
+/** Gives the driver a mapping of its own, before it attaches. */
+void rig_split_views(struct rig *rig);
 /** Takes it away; it must have been detached. */
 void rig_destroy(struct rig *rig);
 

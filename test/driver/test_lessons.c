@@ -204,6 +204,8 @@ ring_full_and_nothing_flushed(void **state)
 	assert_int_equal(rig_poll(g_chan, (int)built), built);
 	assert_int_equal(spdk_ioat_build_copy(g_chan, NULL, count_call, memory, memory + 4096, 64),
 			 0);
+	spdk_ioat_flush(g_chan);
+	assert_int_equal(rig_poll(g_chan, 1), 1);
 	spdk_free(memory);
 }
 
@@ -452,7 +454,7 @@ detach_from_an_engine_that_cannot_be_reset(void **state)
 
 	(void)state;
 	rig_pause(g_rig);
-	g_rig->ignore_reset = true;
+	RIG_SET(g_rig, ignore_reset, true);
 	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 8),
 			 0);
 	spdk_ioat_detach(g_chan);
@@ -462,7 +464,7 @@ detach_from_an_engine_that_cannot_be_reset(void **state)
 	assert_int_equal(udma_emu_cfg_read(g_rig->function.emu, 4, &command, 2), 0);
 	assert_int_equal(command & 4, 0);
 	spdk_free(memory);
-	g_rig->ignore_reset = false;
+	RIG_SET(g_rig, ignore_reset, false);
 }
 
 static void
@@ -697,7 +699,7 @@ fill_split_on_an_engine_that_starts_at_multiples_of_8(void **state)
 {
 	(void)state;
 	spdk_ioat_detach(g_chan);
-	g_rig->fill_at_multiple_of_8 = true;
+	RIG_SET(g_rig, fill_at_multiple_of_8, true);
 	g_chan = rig_attach(0);
 	assert_non_null(g_chan);
 	fill_over_pieces();
@@ -773,12 +775,10 @@ static void
 reset_that_does_not_end(void **state)
 {
 	(void)state;
-	g_rig->ignore_reset = true;
+	RIG_SET(g_rig, ignore_reset, true);
 	assert_null(rig_attach(0));
 	/* A device that comes to its senses is taken by the next probe. */
-	rig_pause(g_rig);
-	g_rig->ignore_reset = false;
-	rig_resume(g_rig);
+	RIG_SET(g_rig, ignore_reset, false);
 	g_chan = rig_attach(0);
 	assert_non_null(g_chan);
 }
@@ -915,7 +915,7 @@ config_180_that_cannot_be_read(void **state)
 {
 	(void)state;
 	rig_poke(g_rig, BAR_CBVER, 1, 0x32);
-	g_rig->no_config_180 = true;
+	RIG_SET(g_rig, no_config_180, true);
 	g_chan = rig_attach(0);
 	assert_non_null(g_chan);
 }

@@ -77,6 +77,7 @@ setup(void **state)
 {
 	rig_env_init();
 	*state = rig_create(0, 20);
+	rig_split_views(*state);
 	return 0;
 }
 

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * The contract of the host's grant: every byte goes through it, an answer may hold for a part only,
+ * and nothing outside of what was granted is touched.
+ */
+
+#include "host.h"
+
+static void
+grant_of_contiguous_memory_is_one_for_each_side(void **state)
+{
+	struct host *h = *state;
+
+	put_copy(h, RING, COMPL_UPDATE, SRC, DST, 0x40000, RING);
+	start_and_run(h, 1);
+	/* The descriptor, the source, the destination, the completion word. */
+	assert_int_equal(h->grants, 4);
+}
+
+static void
+grant_in_pieces(void **state)
+{
+	static const uint64_t reaches[] = {64, 100, 1000, 4096, 5000};
+	struct host *h = *state;
+	unsigned i;
+
+	for (i = 0; i < sizeof(reaches) / sizeof(reaches[0]); i++) {
+		scribble(h, SRC, 30000, i);
+		h->reach = reaches[i];
+		/* Not a multiple of 8 may cut the completion word: none is asked for. */
+		put_copy(h, RING, 0, SRC + 33, DST + 7, 29000, RING);
+		start_and_run(h, 1);
+		assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
+		assert_same(h, SRC + 33, DST + 7, 29000);
+		assert_all(h, DST, 7, 0);
+		assert_all(h, DST + 7 + 29000, 4096, 0);
+	}
+}
+
+/** A descriptor may be granted byte by byte, too. */
+static void
+grant_of_one_byte_at_a_time(void **state)
+{
+	struct host *h = *state;
+
+	scribble(h, SRC, 300, 1);
+	h->reach = 1;
+	put_copy(h, RING, 0, SRC, DST, 300, RING);
+	start_and_run(h, 1);
+	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
+	assert_same(h, SRC, DST, 300);
+}
+
+/** Pages that follow one another there need not do so here. */
+static void
+grant_of_scattered_pages(void **state)
+{
+	struct host *h = *state;
+
+	h->scattered = true;
+	scribble(h, SRC, 50000, 1);
+	copy_succeeds(h, SRC + 11, DST + 3001, 40000);
+	assert_same(h, SRC + 11, DST + 3001, 40000);
+	assert_all(h, DST, 3001, 0);
+	assert_all(h, DST + 43001, 10000, 0);
+	assert_int_equal(get64(h, WORD) & ~7ull, RING);
+}
+
+/** What was before the refusal may have been moved; nothing behind it is. */
+static void
+grant_refused_in_the_middle(void **state)
+{
+	struct host *h = *state;
+
+	scribble(h, SRC, 10000, 1);
+	forbid(h, EVERYTHING, DST + 5000, 100);
+	put_copy(h, RING, COMPL_UPDATE, SRC, DST, 10000, RING);
+	start_and_run(h, 1);
+	assert_halted(h, 9, 0);
+	assert_all(h, DST + 5000, 10000, 0);
+	/* As it happens, all that was granted before is. */
+	assert_same(h, SRC, DST, 5000);
+}
+
+static void
+grant_refused_source_is_not_read(void **state)
+{
+	struct host *h = *state;
+
+	scribble(h, SRC, 10000, 1);
+	forbid(h, EVERYTHING, SRC + 100, 1);
+	put_copy(h, RING, COMPL_UPDATE, SRC, DST, 10000, RING);
+	start_and_run(h, 1);
+	assert_halted(h, 8, 0);
+	assert_all(h, DST + 100, 10000, 0);
+}
+
+/** The last byte of memory is memory, the one behind it is not. */
+static void
+grant_up_to_the_last_byte(void **state)
+{
+	struct host *h = *state;
+
+	scribble(h, SRC, 1000, 1);
+	copy_succeeds(h, SRC, MEMORY + MEMORY_SIZE - 1000, 1000);
+	assert_same(h, SRC, MEMORY + MEMORY_SIZE - 1000, 1000);
+	put_copy(h, RING, COMPL_UPDATE, SRC, MEMORY + MEMORY_SIZE - 1000, 1001, RING);
+	start_and_run(h, 1);
+	assert_halted(h, 9, 0);
+}
+
+/** Memory at the very top: addresses do not go round to 0. */
+static void
+grant_at_the_highest_addresses(void **state)
+{
+	struct host *h = *state;
+	uint64_t top = 0 - MEMORY_SIZE; /* the memory ends at the highest address there is */
+
+	h->base = top;
+	scribble(h, top + 0x40000, 1000, 1);
+	put_copy(h, top, 0, top + 0x40000, 0ull - 1000, 1000, top + 64);
+	put_copy(h, top + 64, 0, top + 0x40000, 0ull - 1000, 1001, top + 128);
+	wr(h, CHANCTRL, 2, 0x0008);
+	wr(h, CHAINADDR, 8, top);
+	wr(h, DMACOUNT, 2, 1);
+	run(h);
+	assert_int_equal(rd(h, CHANSTS, 8), top | IDLE);
+	assert_same(h, top + 0x40000, 0ull - 1000, 1000);
+	wr(h, DMACOUNT, 2, 2);
+	run(h);
+	assert_halted(h, 9, top);
+}
+
+/** Memory at 0 is memory like any other, for a host that grants it. */
+static void
+grant_at_address_0(void **state)
+{
+	struct host *h = *state;
+
+	h->base = 0;
+	scribble(h, 0, 1000, 1);
+	put_copy(h, 0x1000, COMPL_UPDATE, 0, 0x2000, 1000, 0);
+	wr(h, CHANCTRL, 2, 0x0008);
+	wr(h, CHANCMP, 8, 0x800);
+	wr(h, CHAINADDR, 8, 0x1000);
+	wr(h, DMACOUNT, 2, 1);
+	run(h);
+	assert_int_equal(rd(h, CHANSTS, 8), 0x1000 | IDLE);
+	assert_same(h, 0, 0x2000, 1000);
+	assert_int_equal(get64(h, 0x800) & ~7ull, 0x1000);
+}
+
+/* A hostile driver rewrites a descriptor while it is carried out. */
+
+static void
+rewrite_the_descriptor(struct host *h, uint64_t iova, bool write)
+{
+	(void)write;
+	if (iova >= SRC && iova < SRC + 0x10000) {
+		put_copy(h, RING, OP(0xFF), 0, 0, 0xFFFFFFFF, 0x123);
+	}
+}
+
+static void
+grant_of_a_descriptor_is_read_once(void **state)
+{
+	struct host *h = *state;
+
+	scribble(h, SRC, 5000, 1);
+	put_copy(h, RING, COMPL_UPDATE, SRC, DST, 5000, RING + 64);
+	put_null(h, RING + 64, COMPL_UPDATE, RING);
+	h->reach = 1000;
+	h->on_grant = rewrite_the_descriptor;
+	start_and_run(h, 2);
+	assert_int_equal(rd(h, CHANSTS, 8), (RING + 64) | IDLE);
+	assert_int_equal(rd(h, CHANERR, 4), 0);
+	assert_same(h, SRC, DST, 5000);
+}
+
+/** A host that breaks the contract does not hang the engine. */
+static void
+grant_of_nothing_is_a_refusal(void **state)
+{
+	struct host *h = *state;
+
+	put_null(h, RING, 0, RING);
+	h->empty = true;
+	start_and_run(h, 1);
+	assert_int_equal(rd(h, CHANERR, 4), 0x10);
+}
+
+/** The ring and the source need not be writable. */
+static void
+grant_for_writing_only_where_it_writes(void **state)
+{
+	struct host *h = *state;
+
+	scribble(h, SRC, 100, 1);
+	forbid(h, WRITES, RING, DST - RING);
+	copy_succeeds(h, SRC, DST, 100);
+	assert_same(h, SRC, DST, 100);
+}
+
+/** A host that takes back what it granted before is believed at once: nothing is remembered. */
+static void
+grant_is_asked_for_each_descriptor(void **state)
+{
+	struct host *h = *state;
+
+	put_copy(h, RING, COMPL_UPDATE, SRC, DST, 100, RING);
+	start_and_run(h, 1);
+	forbid(h, EVERYTHING, SRC, 100);
+	wr(h, DMACOUNT, 2, 2);
+	run(h);
+	assert_halted(h, 8, RING);
+}
+
+/* Anything may be written to any register, and be found in memory. */
+
+static uint64_t g_random;
+
+static uint64_t
+any(void)
+{
+	g_random ^= g_random << 13;
+	g_random ^= g_random >> 7;
+	g_random ^= g_random << 17;
+	return g_random;
+}
+
+/** Mostly an address in memory, at times one at its edges or anywhere. */
+static uint64_t
+any_address(void)
+{
+	switch (any() % 8) {
+	case 0:
+		return any();
+	case 1:
+		return MEMORY + MEMORY_SIZE - any() % 64;
+	case 2:
+		return MEMORY + any() % MEMORY_SIZE;
+	default:
+		return MEMORY + any() % MEMORY_SIZE / 64 * 64;
+	}
+}
+
+static void
+put_any_descriptor(struct host *h)
+{
+	uint32_t op = any() % 4 == 0 ? (uint32_t)any() % 256 : (uint32_t)any() % 2;
+	struct raw raw = {.size = any() % 64 == 0 ? any() : any() % 9000,
+			  .control = OP(op) | (any() & 0xFFFFFF),
+			  .q1 = any_address(),
+			  .q2 = any_address(),
+			  .next = any_address(),
+			  .q4 = any_address(),
+			  .q5 = any_address()};
+
+	put_descriptor(h, MEMORY + any() % (MEMORY_SIZE / 64) * 64, raw);
+}
+
+static void
+write_any_register(struct host *h)
+{
+	unsigned width = 1u << any() % 4;
+
+	switch (any() % 8) {
+	case 0:
+		wr(h, any() % 0x4100, width, any());
+		break;
+	case 1:
+		wr(h, 0x80 + any() % 0x40, width, any());
+		break;
+	case 2:
+		wr(h, CHANCMD, 1, 1u << any() % 8);
+		break;
+	case 3:
+		wr(h, CHANERR, 4, any());
+		break;
+	case 4:
+		wr(h, CHANCMP, 8, any_address());
+		break;
+	case 5:
+		wr(h, CHAINADDR, 8, any_address());
+		break;
+	default:
+		wr(h, DMACOUNT, 2, any());
+		break;
+	}
+}
+
+static void
+write_any_config(struct host *h)
+{
+	uint8_t bytes[64];
+	uint32_t offset = any() % 4 == 0 ? (uint32_t)any() : (uint32_t)any() % 0x200;
+	uint32_t len = any() % sizeof(bytes), i;
+
+	for (i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = any();
+	}
+	udma_emu_cfg_write(h->emu, offset, bytes, len);
+	udma_emu_cfg_read(h->emu, any() % 5000, bytes, len);
+	cfg_wr(h, 0x04, 2, 0x0006);
+	cfg_wr(h, 0xE4, 2, 0);
+}
+
+/** What holds whatever has happened before. */
+static void
+assert_sane(struct host *h)
+{
+	uint64_t chansts = rd(h, CHANSTS, 8);
+
+	assert_true((chansts & 7) <= ARMED);
+	assert_int_equal(chansts & 0x38, 0);
+	assert_int_equal(rd(h, CHANERR, 4) & ~0x1F34u, 0);
+	assert_int_equal(cfg(h, 0x00, 4), 0x20218086);
+	assert_int_equal(rd(h, CHANCMD, 1), 0);
+}
+
+/** To be run under the address sanitizer: memory ends at the last byte that is granted. */
+static void
+hostile_registers_and_descriptors(void **state)
+{
+	static const uint64_t reaches[] = {0, 1, 64, 1000};
+	struct host *h = *state;
+	unsigned long moved = 0;
+	unsigned i, steps;
+
+	g_random = 0x2021;
+	for (i = 0; i < 20000; i++) {
+		h->reach = reaches[any() % 4];
+		forbid(h, any() % 3, any_address(), any() % 10000);
+		put_any_descriptor(h);
+		write_any_register(h);
+		if (any() % 16 == 0) {
+			write_any_config(h);
+		}
+		if (any() % 4 == 0) {
+			wr(h, CHANERR, 4, 0xFFFFFFFF);
+			wr(h, CHAINADDR, 8, MEMORY + any() % (MEMORY_SIZE / 64) * 64);
+			wr(h, DMACOUNT, 2, any());
+		}
+		for (steps = 0; steps < 8 && udma_emu_step(h->emu); steps++) {
+			moved++;
+		}
+		assert_sane(h);
+	}
+	/* Otherwise it would have shown nothing. */
+	assert_true(moved > 1000);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(grant_of_contiguous_memory_is_one_for_each_side),
+		T(grant_in_pieces),
+		T(grant_of_one_byte_at_a_time),
+		T(grant_of_scattered_pages),
+		T(grant_refused_in_the_middle),
+		T(grant_refused_source_is_not_read),
+		T(grant_up_to_the_last_byte),
+		T(grant_at_the_highest_addresses),
+		T(grant_at_address_0),
+		T(grant_of_a_descriptor_is_read_once),
+		T(grant_of_nothing_is_a_refusal),
+		T(grant_for_writing_only_where_it_writes),
+		T(grant_is_asked_for_each_descriptor),
+		T(hostile_registers_and_descriptors),
+	};
+
+	return cmocka_run_group_tests_name("grants", tests, NULL, NULL);
+}
