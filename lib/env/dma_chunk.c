@@ -17,8 +17,13 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 #define MPOL_PREFERRED 1
 #define MPOL_BIND      2
+
+#define MAP_TRIES 16
 
 static int
 create_file(const struct udma_dma_chunk_spec *spec)
@@ -36,29 +41,51 @@ create_file(const struct udma_dma_chunk_spec *spec)
 	return fd;
 }
 
-/** Maps the file aligned, by reserving enough addresses first. Nothing else is ever mapped over. */
+/** Where there is room for an aligned mapping now. \return 0 if there is none. */
+static uintptr_t
+find_room(size_t len, size_t align)
+{
+	void *room = mmap(NULL, len + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
+
+	if (room == MAP_FAILED) {
+		return 0;
+	}
+	munmap(room, len + align);
+	return SPDK_ALIGN_CEIL((uintptr_t)room, align);
+}
+
+/**
+ * Maps the file aligned: near the hint, or else where there is room. The room is not held while it
+ * is mapped into, because a MAP_FIXED that fails for lack of hugepages has unmapped it by then, and
+ * another thread may be in it. So the other thread may also come first, and another room is sought.
+ */
 static void *
 map_aligned(int fd, size_t len, size_t align, uint64_t hint)
 {
-	uintptr_t start, base;
-	void *room = mmap((void *)(uintptr_t)SPDK_ALIGN_CEIL(hint, align), len + align, PROT_NONE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uintptr_t at = SPDK_ALIGN_CEIL(hint, align);
+	int fixed = 0;
 
-	if (room == MAP_FAILED) {
-		return NULL;
+	for (unsigned tries = 0; tries < MAP_TRIES; tries++) {
+		void *base =
+			mmap((void *)at, len, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, 0);
+
+		if (base == MAP_FAILED && !(fixed && errno == EEXIST)) {
+			return NULL;
+		}
+		if (base != MAP_FAILED) {
+			if (((uintptr_t)base & (align - 1)) == 0) {
+				return base;
+			}
+			munmap(base, len);
+		}
+		at = find_room(len, align);
+		if (at == 0) {
+			return NULL;
+		}
+		fixed = MAP_FIXED_NOREPLACE;
 	}
-	start = (uintptr_t)room;
-	base = SPDK_ALIGN_CEIL(start, align);
-	if (mmap((void *)base, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
-	    MAP_FAILED) {
-		munmap(room, len + align);
-		return NULL;
-	}
-	if (base > start) {
-		munmap(room, base - start);
-	}
-	munmap((void *)(base + len), start + align - base);
-	return (void *)base;
+	return NULL;
 }
 
 /** \return 0; -1 if the kernel does not know the node. */

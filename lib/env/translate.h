@@ -24,7 +24,7 @@ struct udma_translation {
 	uint64_t epoch;  /* of udma_translation_epoch, when the region was looked up */
 };
 
-/** Raised (by release) each time a region is about to be removed. */
+/** Raised (by release) each time a region has been removed, before who removes it hears of it. */
 extern uint64_t udma_translation_epoch;
 
 /** Looks a region up by an address in it. Enters no kernel, takes no lock. \return whether there is

@@ -504,6 +504,54 @@ threads_allocate_at_once(void **state)
 	}
 }
 
+static void *
+take_and_give_chunks(void *arg)
+{
+	uint64_t seed = (uintptr_t)arg;
+	unsigned char mark = (unsigned char)(uintptr_t)arg, *held[4] = {NULL};
+	uintptr_t wrong = 0;
+
+	for (unsigned round = 0; round < 2000; round++) {
+		unsigned i = test_random(&seed) % 4;
+
+		if (held[i] == NULL) {
+			held[i] = spdk_dma_malloc((2 + test_random(&seed) % 3) * MiB, 0, NULL);
+			if (held[i] == NULL) {
+				wrong++;
+			} else {
+				*held[i] = mark;
+			}
+		} else {
+			wrong += *held[i] != mark;
+			spdk_dma_free(held[i]);
+			held[i] = NULL;
+		}
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		spdk_dma_free(held[i]);
+	}
+	return (void *)wrong;
+}
+
+/** Also where there are no hugepages, for which each chunk asks first. */
+static void
+no_thread_maps_over_anothers_chunk(void **state)
+{
+	pthread_t threads[6];
+	void *wrong;
+
+	(void)state;
+	for (uintptr_t i = 0; i < 6; i++) {
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, take_and_give_chunks, (void *)(i + 1)),
+			0);
+	}
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
+}
+
 static int
 allocate_when_told(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
 		   void *vaddr, size_t size)
@@ -567,6 +615,7 @@ main(void)
 		cmocka_unit_test(hugepages_are_used_first_and_ordinary_memory_after_them),
 		cmocka_unit_test(the_end_frees_what_the_program_did_not),
 		WITH_MEMORY(threads_allocate_at_once),
+		WITH_MEMORY(no_thread_maps_over_anothers_chunk),
 		WITH_MEMORY(callbacks_may_allocate_what_needs_no_chunk),
 	};
 
