@@ -16,26 +16,30 @@
 static struct spdk_ioat_chan *channel;
 
 /* Asked for each channel that no program has: take one. */
-static bool want(void *ctx, struct spdk_pci_device *device)
+static bool
+want(void *ctx, struct spdk_pci_device *device)
 {
 	(void)ctx, (void)device;
 	return channel == NULL;
 }
 
 /* The channel is up. It belongs to the thread that uses it. */
-static void attached(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *ioat)
+static void
+attached(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *ioat)
 {
 	(void)ctx, (void)device;
 	channel = ioat;
 }
 
 /* Called by a poll, once, when the copy has succeeded. */
-static void copied(void *arg)
+static void
+copied(void *arg)
 {
 	*(bool *)arg = true;
 }
 
-static int copy_on(struct spdk_ioat_chan *chan, char *to, char *from)
+static int
+copy_on(struct spdk_ioat_chan *chan, char *to, char *from)
 {
 	bool done = false;
 	int rc;
@@ -54,7 +58,8 @@ static int copy_on(struct spdk_ioat_chan *chan, char *to, char *from)
 	return memcmp(to, from, SIZE) != 0;
 }
 
-int main(void)
+int
+main(void)
 {
 	int rc = 1;
 	char *memory = (char *)mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE,
