@@ -9,12 +9,12 @@
 
 #include "spdk/stdinc.h"
 
-#define SHIFT_2MB   21
-#define VALUE_2MB   (1ULL << SHIFT_2MB)
-#define MASK_2MB    (VALUE_2MB - 1)
-#define SHIFT_4KB   12
-#define VALUE_4KB   (1ULL << SHIFT_4KB)
-#define MASK_4KB    (VALUE_4KB - 1)
+#define SHIFT_2MB 21
+#define VALUE_2MB (1ULL << SHIFT_2MB)
+#define MASK_2MB  (VALUE_2MB - 1)
+#define SHIFT_4KB 12
+#define VALUE_4KB (1ULL << SHIFT_4KB)
+#define MASK_4KB  (VALUE_4KB - 1)
 
 #define _2MB_OFFSET(ptr) (((uintptr_t)(ptr)) & MASK_2MB)
 #define _4KB_OFFSET(ptr) (((uintptr_t)(ptr)) & MASK_4KB)

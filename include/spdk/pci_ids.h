@@ -9,7 +9,7 @@
 
 #include "spdk/stdinc.h"
 
-#define SPDK_PCI_ANY_ID   0xffff
+#define SPDK_PCI_ANY_ID    0xffff
 #define SPDK_PCI_VID_INTEL 0x8086
 
 /** As a class: any class. */

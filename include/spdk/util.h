@@ -15,15 +15,14 @@ extern "C" {
 
 #define SPDK_CACHE_LINE_SIZE 64
 
-#define spdk_min(a, b)      (((a) < (b)) ? (a) : (b))
-#define spdk_max(a, b)      (((a) > (b)) ? (a) : (b))
-#define SPDK_COUNTOF(arr)   (sizeof(arr) / sizeof((arr)[0]))
-#define SPDK_CONTAINEROF(ptr, type, member)                                                        \
-	((type *)((uintptr_t)(ptr) - offsetof(type, member)))
-#define SPDK_SIZEOF_MEMBER(type, member) (sizeof(((type *)0)->member))
-#define SPDK_CEIL_DIV(x, y)              (((x) + (y) - 1) / (y))
-#define SPDK_ALIGN_FLOOR(val, align)     ((val) & ~((__typeof__(val))(align) - 1))
-#define SPDK_ALIGN_CEIL(val, align)      SPDK_ALIGN_FLOOR((val) + ((__typeof__(val))(align) - 1), align)
+#define spdk_min(a, b)                      (((a) < (b)) ? (a) : (b))
+#define spdk_max(a, b)                      (((a) > (b)) ? (a) : (b))
+#define SPDK_COUNTOF(arr)                   (sizeof(arr) / sizeof((arr)[0]))
+#define SPDK_CONTAINEROF(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
+#define SPDK_SIZEOF_MEMBER(type, member)    (sizeof(((type *)0)->member))
+#define SPDK_CEIL_DIV(x, y)                 (((x) + (y)-1) / (y))
+#define SPDK_ALIGN_FLOOR(val, align)        ((val) & ~((__typeof__(val))(align)-1))
+#define SPDK_ALIGN_CEIL(val, align)         SPDK_ALIGN_FLOOR((val) + ((__typeof__(val))(align)-1), align)
 
 /** \return the position of the highest set bit; 0 for 0. */
 static inline uint32_t

@@ -11,9 +11,10 @@
 #include "spdk/string.h"
 #include "spdk/util.h"
 
-/* Drivers in use wait 20 to 200 ms (section 12.5); an emulated engine may share our only core. */
+/* Drivers in use wait 20 to 200 ms (section 12.5), silicon takes microseconds; an emulated engine
+ * may have to wait for its turn on a busy machine. */
 #define SUSPEND_LIMIT_US 100000
-#define RESET_LIMIT_US   200000
+#define RESET_LIMIT_US   1000000
 #define START_LIMIT_US   1000000
 /* How long detach waits for an engine that completes nothing. */
 #define DRAIN_LIMIT_US 1000000

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Test cases for whole programs: each function named test_... is one, its docstring the line printed."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+UDMA = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "udma"
+
+
+class Skip(Exception):
+    """Raised by a case that cannot run here; says why."""
+
+
+def expect(condition, what):
+    """As assert, but also with -O, and with everything that is needed to understand it."""
+    if not condition:
+        raise AssertionError(what)
+
+
+def environment(**more):
+    """The environment of a user who has asked for nothing."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("UDMA_EMULATE", "COLUMNS")}
+    kept.update(more)
+    return kept
+
+
+def udma(*args, status=0, env=None, **options):
+    """Runs the program to its end; what it prints comes back as text."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    options.setdefault("stdout", subprocess.PIPE)
+    options.setdefault("stderr", subprocess.PIPE)
+    done = subprocess.run([UDMA, *args], env=env or environment(), errors="surrogateescape",
+                          **options)
+    expect(done.returncode == status,
+           f"udma {args} ended with {done.returncode}, not {status}:\n{done.stdout}{done.stderr}")
+    return done
+
+
+def start(*args, env=None, **options):
+    """Starts the program; stdout and stderr are pipes of bytes unless told otherwise."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    options.setdefault("stdout", subprocess.PIPE)
+    options.setdefault("stderr", subprocess.PIPE)
+    return subprocess.Popen([UDMA, *args], env=env or environment(), **options)
+
+
+def end(process, status):
+    """Waits for a started program. Returns its stderr as text."""
+    _, errors = process.communicate()
+    errors = errors.decode(errors="surrogateescape")
+    expect(process.returncode == status,
+           f"ended with {process.returncode}, not {status}:\n{errors}")
+    return errors
+
+
+def one_error_line(errors, *parts):
+    """Checks that an error is one line, of the program, and names what it has to."""
+    lines = errors.splitlines()
+    expect(len(lines) == 1 and lines[0].startswith("udma"), f"one error line expected:\n{errors}")
+    for part in parts:
+        expect(part in lines[0], f"'{part}' is missing in: {lines[0]}")
+
+
+def run(module):
+    """Runs the cases of a module in the order in which they stand there, and prints TAP."""
+    cases = [f for name, f in vars(module).items() if name.startswith("test_")]
+    failed = False
+    print(f"1..{len(cases)}")
+    for number, case in enumerate(cases, 1):
+        folder = tempfile.mkdtemp(prefix="udma-test-")
+        name = case.__doc__.splitlines()[0]
+        back = os.getcwd()
+        os.chdir(folder)
+        try:
+            case()
+            print(f"ok {number} - {name}")
+        except Skip as reason:
+            print(f"ok {number} - {name} # SKIP {reason}")
+        except Exception:  # pylint: disable=broad-except
+            failed = True
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}".encode(errors="replace").decode())
+            print(f"not ok {number} - {name}")
+        finally:
+            os.chdir(back)
+            shutil.rmtree(folder, ignore_errors=True)
+        sys.stdout.flush()
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * Starting the environment and bringing up channels.
+ */
+
+#ifndef UDMA_TOOL_DEVICE_H
+#define UDMA_TOOL_DEVICE_H
+
+#include "udma/ioat.h"
+
+#define MAX_CHANNELS  224
+#define ADDRESS_BYTES 32
+
+/** A channel that is open. */
+struct channel {
+	struct spdk_ioat_chan *ioat;
+	char address[ADDRESS_BYTES];
+	const char *kind;              /* "emulated" or "real" */
+	struct udma_ioat_stats before; /* its counters when it was brought up */
+};
+
+struct channels {
+	struct channel list[MAX_CHANNELS];
+	unsigned count;
+	unsigned wanted;
+};
+
+/** Asks for emulated devices, as the option --emulate does. \param value as in UDMA_EMULATE. */
+void device_emulate(const char *value);
+/** \return whether emulated devices are asked for, by the option or by the environment. */
+bool device_is_emulating(void);
+/** \return "emulated" or "real". */
+const char *device_kind(const struct spdk_pci_device *device);
+
+/** Starts the environment. \param no_pci leaves real devices alone. \return an exit status, said.
+ */
+int device_start(bool no_pci);
+/** Says that there is no channel, and the ways to one. */
+void device_explain_none(void);
+
+/** Brings channels up: emulated ones if they were asked for, else real ones. \return an exit
+ * status. */
+int channels_open(struct channels *channels, unsigned wanted);
+/** Stops the engines. Once it returns they write nothing any more. */
+void channels_close(struct channels *channels);
+/** \return what a channel has done since it was opened. */
+struct udma_ioat_stats channel_stats(const struct channel *channel);
+
+#endif

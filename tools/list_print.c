@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The list as a table, and as JSON. */
+
+#include "list.h"
+#include "json.h"
+#include "table.h"
+#include "tool.h"
+
+#include "spdk/ioat.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_BYTES 64
+
+/* ---- As a table ---- */
+
+static char *cell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** \return a text for the table, "-" for an empty one. */
+static char *
+cell(const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0) {
+		return NULL;
+	}
+	if (length == 0) {
+		free(text);
+		return strdup("-");
+	}
+	return text;
+}
+
+static const char *
+text_of_capabilities(uint32_t capabilities)
+{
+	if (capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
+		return "copy, fill";
+	}
+	return capabilities & SPDK_IOAT_ENGINE_COPY_SUPPORTED ? "copy" : "";
+}
+
+static char *
+cell_of_holder(const struct entry *entry)
+{
+	if (strcmp(entry->kind, "emulated") == 0) {
+		return cell("this process");
+	}
+	if (entry->function.holder == 0) {
+		return cell("-");
+	}
+	if (entry->function.holder < 0) {
+		return cell("?");
+	}
+	return cell("%d (%s)", (int)entry->function.holder, entry->holder_name);
+}
+
+#define COLUMNS 8
+
+static void
+fill_row(char **row, const struct entry *entry)
+{
+	const struct udma_pci_function *function = &entry->function;
+	const char *generation = udma_pci_generation(function->id.device_id);
+	char address[TEXT_BYTES];
+
+	spdk_pci_addr_fmt(address, sizeof(address), &function->addr);
+	row[0] = cell("%s", address);
+	row[1] = cell("%04x:%04x", function->id.vendor_id, function->id.device_id);
+	row[2] = cell("%s", generation != NULL ? generation : "");
+	row[3] = cell("%s", entry->kind);
+	row[4] = cell("%s", function->driver);
+	row[5] = function->numa_id >= 0 ? cell("%d", function->numa_id) : cell("-");
+	row[6] = cell("%s", text_of_capabilities(entry->capabilities));
+	row[7] = cell_of_holder(entry);
+}
+
+int
+list_print_table(const struct entries *entries)
+{
+	static const char *const heading[COLUMNS] = {
+		"ADDRESS", "ID", "GENERATION", "KIND", "DRIVER", "NUMA", "CAPABILITIES", "HELD BY",
+	};
+	unsigned count = (entries->count + 1) * COLUMNS;
+	char **cells = calloc(count, sizeof(*cells));
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; cells != NULL && i < COLUMNS; i++) {
+		cells[i] = cell("%s", heading[i]);
+	}
+	for (unsigned i = 0; cells != NULL && i < entries->count; i++) {
+		fill_row(&cells[(i + 1) * COLUMNS], &entries->list[i]);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (cells == NULL || cells[i] == NULL) {
+			complain("no memory for the table");
+			status = STATUS_FAILED;
+			break;
+		}
+	}
+	if (status == STATUS_OK) {
+		table_print(stdout, cells, entries->count + 1, COLUMNS);
+	}
+	for (unsigned i = 0; cells != NULL && i < count; i++) {
+		free(cells[i]);
+	}
+	free(cells);
+	return status;
+}
+
+/* ---- As JSON ---- */
+
+static struct json_object *
+text_or_null(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? json_of_text(text) : NULL;
+}
+
+static struct json_object *
+json_of_capabilities(uint32_t capabilities)
+{
+	struct json_object *array;
+
+	if (capabilities == 0) {
+		return NULL;
+	}
+	array = json_object_new_array();
+	if (capabilities & SPDK_IOAT_ENGINE_COPY_SUPPORTED) {
+		json_object_array_add(array, json_of_text("copy"));
+	}
+	if (capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
+		json_object_array_add(array, json_of_text("fill"));
+	}
+	return array;
+}
+
+static struct json_object *
+json_of_holder(const struct entry *entry)
+{
+	struct json_object *holder;
+
+	if (entry->function.holder <= 0) {
+		return NULL;
+	}
+	holder = json_object_new_object();
+	json_object_object_add(holder, "pid", json_object_new_int(entry->function.holder));
+	json_object_object_add(holder, "name", text_or_null(entry->holder_name));
+	return holder;
+}
+
+static struct json_object *
+json_of_entry(const struct entry *entry)
+{
+	const struct udma_pci_function *function = &entry->function;
+	struct json_object *object = json_object_new_object();
+	char text[TEXT_BYTES];
+
+	spdk_pci_addr_fmt(text, sizeof(text), &function->addr);
+	json_object_object_add(object, "address", json_of_text(text));
+	snprintf(text, sizeof(text), "%04x:%04x", function->id.vendor_id, function->id.device_id);
+	json_object_object_add(object, "id", json_of_text(text));
+	json_object_object_add(object, "generation",
+			       text_or_null(udma_pci_generation(function->id.device_id)));
+	json_object_object_add(object, "kind", json_of_text(entry->kind));
+	json_object_object_add(object, "driver", text_or_null(function->driver));
+	json_object_object_add(object, "numa_node",
+			       function->numa_id >= 0 ? json_object_new_int(function->numa_id)
+						      : NULL);
+	json_object_object_add(
+		object, "iommu_group",
+		function->iommu_group >= 0 ? json_object_new_int(function->iommu_group) : NULL);
+	json_object_object_add(object, "capabilities", json_of_capabilities(entry->capabilities));
+	json_object_object_add(object, "holder", json_of_holder(entry));
+	return object;
+}
+
+void
+list_print_json(const struct entries *entries)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned i = 0; i < entries->count; i++) {
+		json_object_array_add(array, json_of_entry(&entries->list[i]));
+	}
+	json_print(stdout, array);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * The progress line on stderr, and sizes and times in words.
+ */
+
+#ifndef UDMA_TOOL_PROGRESS_H
+#define UDMA_TOOL_PROGRESS_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+/** As a total: not known. */
+#define SIZE_UNKNOWN UINT64_MAX
+
+/** Starts a line, if stderr is a terminal. \param what the word in front ("copy"). */
+void progress_start(const char *what, uint64_t total);
+/** Shows how much is done; not more often than an eye can follow. From one thread. */
+void progress_update(uint64_t done);
+/** Takes the line off the screen; the next update brings it back. */
+void progress_clear(void);
+/** Ends it: the line goes, and stays away. */
+void progress_end(void);
+
+/** \return seconds on a clock that only goes forward. */
+double seconds_now(void);
+
+/** Writes a size with a binary unit ("20.0 MiB"). \return `text`. */
+const char *size_text(double bytes, char *text, size_t size);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * Coming to an orderly end early, because of a signal or because a thread has failed.
+ */
+
+#ifndef UDMA_TOOL_STOP_H
+#define UDMA_TOOL_STOP_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/** Interrupts a thread that waits in the kernel; sent to threads with pthread_kill(). */
+#define STOP_KICK SIGALRM
+
+/**
+ * Takes SIGINT, SIGTERM and SIGHUP (unless they are ignored) as requests to stop. Calls that wait
+ * in the kernel return EINTR then. SIGPIPE and SIGXFSZ become errors of the write concerned.
+ */
+void stop_catch_signals(void);
+/** The signals that ask to stop, to be blocked in every thread but the main one. */
+void stop_signals(sigset_t *set);
+/** Asks every thread to stop. */
+void stop_now(void);
+/** \return whether to stop, for whatever reason. */
+bool stop_requested(void);
+/** \return the signal that asked for it, 0 for none. */
+int stop_signal(void);
+
+#endif

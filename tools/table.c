@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "table.h"
+#include "tool.h"
+
+#include <string.h>
+
+#define MAX_COLUMNS 16
+#define GAP         2
+
+static void
+print_rows(FILE *stream, char **cells, unsigned rows, unsigned columns, const unsigned *widths)
+{
+	for (unsigned row = 0; row < rows; row++) {
+		for (unsigned column = 0; column < columns; column++) {
+			const char *cell = cells[row * columns + column];
+
+			if (column + 1 == columns) {
+				fprintf(stream, "%s\n", cell);
+			} else {
+				fprintf(stream, "%-*s", (int)(widths[column] + GAP), cell);
+			}
+		}
+	}
+}
+
+static void
+print_paragraphs(FILE *stream, char **cells, unsigned rows, unsigned columns)
+{
+	unsigned widest = 0;
+
+	for (unsigned column = 0; column < columns; column++) {
+		unsigned width = (unsigned)strlen(cells[column]);
+
+		widest = width > widest ? width : widest;
+	}
+	for (unsigned row = 1; row < rows; row++) {
+		for (unsigned column = 0; column < columns; column++) {
+			fprintf(stream, "%-*s%s\n", (int)(widest + GAP), cells[column],
+				cells[row * columns + column]);
+		}
+		if (row + 1 < rows) {
+			fputc('\n', stream);
+		}
+	}
+}
+
+void
+table_print(FILE *stream, char **cells, unsigned rows, unsigned columns)
+{
+	unsigned limit = terminal_width(stream);
+	unsigned widths[MAX_COLUMNS] = {0};
+	unsigned total = 0;
+
+	for (unsigned column = 0; column < columns; column++) {
+		for (unsigned row = 0; row < rows; row++) {
+			unsigned width = (unsigned)strlen(cells[row * columns + column]);
+
+			widths[column] = width > widths[column] ? width : widths[column];
+		}
+		total += widths[column] + (column + 1 < columns ? GAP : 0);
+	}
+	if (limit != 0 && total > limit) {
+		print_paragraphs(stream, cells, rows, columns);
+	} else {
+		print_rows(stream, cells, rows, columns, widths);
+	}
+}

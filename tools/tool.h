@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * What every subcommand of udma has in common.
+ */
+
+#ifndef UDMA_TOOL_H
+#define UDMA_TOOL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/** Exit statuses, as --help names them. After a signal it is 128 + its number. */
+enum {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2, /* wrong usage, or no device */
+	STATUS_SIGNAL = 128,
+};
+
+/* The subcommands: each parses its own options and returns an exit status. */
+int list_main(int argc, char **argv);
+int copy_main(int argc, char **argv);
+
+/** Says that getopt_long() did not understand an option. \return STATUS_USAGE. */
+int bad_option(char **argv);
+
+/* message.c */
+
+/** Sets what stands before error lines ("udma copy"), and routes the library's log lines here. */
+void message_init(const char *command);
+/** Prints one error line: what was attempted, the cause, the way out. From any thread. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* terminal.c */
+
+/** \return the columns of the terminal that `stream` is, 0 if it is none. */
+unsigned terminal_width(FILE *stream);
+
+#endif
