@@ -202,6 +202,8 @@ run(void *arg)
 		uint64_t now;
 
 		if (serve_all()) {
+			/* Where sleeping means napping, naps begin short again. */
+			udma_sleep_cancel(&g_host.sleep);
 			idle_since = 0;
 			continue;
 		}
