@@ -32,16 +32,17 @@
 /* XFERCAP of E5 v2: 1 MiB (section 3). */
 #define DEFAULT_XFERCAP 20
 
-/* Spinning pays while the next doorbell is near, and is waste afterwards. */
-#define SPIN_US 50
-/* How soon a driver on another core has stored what it has woken us for. */
-#define STORE_US 30
-/* Naps while a driver that shares our core does, and how long it may take on a busy machine. */
-#define NAP_MIN_NS     20000l
+/* Spinning pays while the next doorbell is near: not after a sleep longer than this. */
+#define SPIN_US        50
+#define SHORT_SLEEP_US 1000
+/* Short sleeps in a row that show a busy driver which has to wake us each time. */
+#define SHORT_SLEEPS 16
+
+/* After a store has woken us: the first and the longest nap until it is there, and the time after
+ * which it is not waited for any more. */
+#define NAP_MIN_NS     25000l
 #define NAP_MAX_NS     500000l
 #define STORE_LIMIT_US 200000
-/* How often a core once found shared is found out about anew. */
-#define WAKES_SHARED 64
 
 /* Descriptors carried out between two looks at the registers. */
 #define STEPS_PER_LOOK 16
@@ -58,7 +59,6 @@ static struct {
 	/* The models belong to whoever holds it: the thread, or a configuration access. */
 	pthread_mutex_t lock;
 	unsigned waiting; /* configuration accesses that want the lock */
-	unsigned wakes;   /* counted while the core is shared */
 } g_host = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- What the model asks of its host ---- */
@@ -130,25 +130,12 @@ ticks_of_us(uint64_t us)
 	return spdk_get_ticks_hz() / 1000000 * us;
 }
 
-/** Whether the store that has woken us comes while we keep our core. */
-static bool
-store_comes(void)
-{
-	uint64_t start = spdk_get_ticks();
-
-	while (spdk_get_ticks() - start < ticks_of_us(STORE_US)) {
-		if (anything_to_see()) {
-			return true;
-		}
-		spdk_pause();
-	}
-	return false;
-}
-
 /**
- * Naps until the store that has woken us is there. On a busy machine its thread may have to wait
- * for a core first, and were the BAR closed again meanwhile it would be stopped once more, for
- * ever. A store that changes nothing is never seen, so there is an end to it.
+ * Naps until the store that has woken us is there. Its thread may be waiting for this very core, so
+ * that spinning would keep it from storing, and yielding would let it poll for its whole time slice
+ * before we ran again. On a busy machine it may wait longer; were the BAR closed again meanwhile it
+ * would be stopped once more, for ever. A store that changes nothing is never seen: there is an
+ * end.
  */
 static void
 nap_until_store(void)
@@ -162,39 +149,40 @@ nap_until_store(void)
 	} while (!anything_to_see() && spdk_get_ticks() - start < ticks_of_us(STORE_LIMIT_US));
 }
 
-/**
- * Sleeps until a register is stored to, and lets the store happen.
- *
- * \param shared whether the driver was found to share our core the last time.
- * \return whether it does: then it can store only while we sleep, and would poll for its whole time
- * slice before we ran again. A short nap brings us back in time, and spinning for its next doorbell
- * would only keep it from ringing it.
+/** Sleeps until a register is stored to. \return the thread that did; 0 for another reason to wake.
  */
-static bool
-sleep_until_touched(bool shared)
+static uint32_t
+sleep_until_touched(void)
 {
+	uint32_t thread = 0;
+
 	if (!udma_sleep_prepare(&g_host.sleep) || anything_to_see() ||
 	    __atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE)) {
 		udma_sleep_cancel(&g_host.sleep);
-		return shared;
+		return 0;
 	}
-	if (!udma_sleep_wait(&g_host.sleep)) {
-		return shared;
+	thread = udma_sleep_wait(&g_host.sleep);
+	if (thread != 0) {
+		nap_until_store();
 	}
-	/* Threads move: now and then it is worth finding out anew. */
-	if ((!shared || ++g_host.wakes % WAKES_SHARED == 0) && store_comes()) {
-		return false;
-	}
-	nap_until_store();
-	return true;
+	return thread;
+}
+
+static bool
+has_one_core(void)
+{
+	cpu_set_t cores;
+
+	return sched_getaffinity(0, sizeof(cores), &cores) == 0 && CPU_COUNT(&cores) == 1;
 }
 
 static void *
 run(void *arg)
 {
-	const uint64_t spin = ticks_of_us(SPIN_US);
-	uint64_t idle_since = 0;
-	bool shared = false;
+	const bool one_core = has_one_core();
+	uint64_t spin = 0, idle_since = 0;
+	unsigned short_sleeps = 0;
+	uint32_t thread = 0;
 
 	(void)arg;
 	udma_sleep_init_thread();
@@ -207,10 +195,23 @@ run(void *arg)
 			idle_since = 0;
 			continue;
 		}
+		/* The scheduler likes to run the woken where the waker is, and leaves both there
+		 * while they take turns, even if another core stands idle. */
+		if (short_sleeps == SHORT_SLEEPS) {
+			udma_sleep_step_aside(thread);
+			short_sleeps = 0;
+		}
 		now = spdk_get_ticks();
 		idle_since = idle_since == 0 ? now : idle_since;
-		if (shared || now - idle_since >= spin) {
-			shared = sleep_until_touched(shared);
+		if (now - idle_since >= spin) {
+			thread = sleep_until_touched();
+			if (spdk_get_ticks() - now < ticks_of_us(SHORT_SLEEP_US)) {
+				short_sleeps += thread != 0;
+				spin = one_core ? 0 : ticks_of_us(SPIN_US);
+			} else {
+				short_sleeps = 0;
+				spin = 0;
+			}
 			idle_since = 0;
 		}
 	}

@@ -67,8 +67,15 @@ void udma_sleep_init_thread(void);
 bool udma_sleep_prepare(struct udma_sleep *sleep);
 /** Lets stores through again. */
 void udma_sleep_cancel(struct udma_sleep *sleep);
-/** Sleeps until a store or a wake, and lets stores through. \return whether a store was stopped. */
-bool udma_sleep_wait(struct udma_sleep *sleep);
+/**
+ * Sleeps until a store or a wake, and lets stores through again.
+ *
+ * \return the thread whose store was stopped and goes on now; 0 if none was.
+ */
+uint32_t udma_sleep_wait(struct udma_sleep *sleep);
+/** Lets the calling thread go to another core, if it is on that of `thread` and there is another.
+ */
+void udma_sleep_step_aside(uint32_t thread);
 /** Wakes the sleeper, or keeps it from falling asleep. From any thread. */
 void udma_sleep_wake(struct udma_sleep *sleep);
 

@@ -59,7 +59,9 @@ protect(struct udma_sleep *sleep, bool on)
 static int
 open_userfaultfd(void *pages, size_t size)
 {
-	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP};
+	struct uffdio_api api = {.api = UFFD_API,
+				 .features =
+					 UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID};
 	struct uffdio_register range = {
 		.range = {.start = (uintptr_t)pages, .len = size},
 		.mode = UFFDIO_REGISTER_MODE_WP,
@@ -139,43 +141,86 @@ udma_sleep_cancel(struct udma_sleep *sleep)
 	sleep->nap_ns = NAP_MIN_NS;
 }
 
-/** Forgets what has woken us. \return whether a store was stopped. */
-static bool
+/** Takes in what has woken us. \return the thread whose store was stopped; 0 if none was. */
+static uint32_t
 drain(struct udma_sleep *sleep)
 {
 	struct uffd_msg fault;
+	uint32_t thread = 0;
 	uint64_t wakes;
-	bool stopped = false;
 
 	while (sleep->uffd >= 0 && read(sleep->uffd, &fault, sizeof(fault)) == sizeof(fault)) {
-		stopped = true;
+		thread = fault.arg.pagefault.feat.ptid;
 	}
 	if (read(sleep->wake_fd, &wakes, sizeof(wakes)) != sizeof(wakes)) {
 		/* Nobody has called udma_sleep_wake(). */
 	}
-	return stopped;
+	return thread;
 }
 
-bool
+uint32_t
 udma_sleep_wait(struct udma_sleep *sleep)
 {
 	struct pollfd fds[2] = {{.fd = sleep->wake_fd, .events = POLLIN},
 				{.fd = sleep->uffd, .events = POLLIN}};
 	struct timespec nap = {.tv_nsec = (long)sleep->nap_ns};
-	bool stopped;
+	uint32_t thread;
 
 	sleep->prepared = false;
 	if (sleep->uffd >= 0) {
 		poll(fds, 2, -1);
-		stopped = drain(sleep);
+		thread = drain(sleep);
 		/* This also lets the store go on that was stopped. */
 		protect(sleep, false);
-		return stopped;
+		return thread;
 	}
 	ppoll(fds, 1, &nap, NULL);
 	drain(sleep);
 	sleep->nap_ns = sleep->nap_ns * 2 > NAP_MAX_NS ? NAP_MAX_NS : sleep->nap_ns * 2;
-	return false;
+	return 0;
+}
+
+/** \return the core that a thread of this process ran on last; -1 if it cannot be told. */
+static int
+core_of(uint32_t thread)
+{
+	char path[64], text[512];
+	const char *field;
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%u/stat", thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return -1;
+	}
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	/* Fields are separated by blanks; the second, a name, may hold some and ends with the last
+	 * parenthesis. The core is the 39th. */
+	field = strrchr(text, ')');
+	for (unsigned i = 2; field != NULL && i < 39; i++) {
+		field = strchr(field + 1, ' ');
+	}
+	return field != NULL ? atoi(field) : -1;
+}
+
+void
+udma_sleep_step_aside(uint32_t thread)
+{
+	cpu_set_t allowed, others;
+	int core = sched_getcpu();
+
+	if (core < 0 || core_of(thread) != core ||
+	    sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+		return;
+	}
+	others = allowed;
+	CPU_CLR(core, &others);
+	if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof(others), &others) == 0) {
+		sched_setaffinity(0, sizeof(allowed), &allowed);
+	}
 }
 
 void

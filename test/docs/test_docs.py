@@ -33,7 +33,7 @@ def blocks(page):
 
 
 def mask(line):
-    line = re.sub(r"\b(0x)?(?=[0-9a-f]*\d)[0-9a-f]{2,}\b", "#", line)
+    line = re.sub(r"\b0x[0-9a-f]+\b|\b[0-9a-f]{8}\b", "#", line)
     line = re.sub(r"\d+(\.\d+)?", "#", line)
     line = re.sub(r"\b[KMGT]iB", "*iB", line)
     return re.sub(r"\s+", " ", line).strip()
