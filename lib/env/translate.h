@@ -24,12 +24,17 @@ struct udma_translation {
 	uint64_t epoch;  /* of udma_translation_epoch, when the region was looked up */
 };
 
+/* Known to be ours, these are reached without the detour that a shared library's names take. */
+#pragma GCC visibility push(hidden)
+
 /** Raised (by release) each time a region has been removed, before who removes it hears of it. */
 extern uint64_t udma_translation_epoch;
 
 /** Looks a region up by an address in it. Enters no kernel, takes no lock. \return whether there is
  * one. */
 bool udma_translation_find(struct udma_translation *t, uint64_t va);
+
+#pragma GCC visibility pop
 
 /**
  * Translates.
