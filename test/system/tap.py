@@ -28,12 +28,12 @@ def environment(**more):
     return kept
 
 
-def udma(*args, status=0, env=None, **options):
+def udma(*args, status=0, env=None, program=UDMA, **options):
     """Runs the program to its end; what it prints comes back as text."""
     options.setdefault("stdin", subprocess.DEVNULL)
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
-    done = subprocess.run([UDMA, *args], env=env or environment(), errors="surrogateescape",
+    done = subprocess.run([program, *args], env=env or environment(), errors="surrogateescape",
                           **options)
     expect(done.returncode == status,
            f"udma {args} ended with {done.returncode}, not {status}:\n{done.stdout}{done.stderr}")

@@ -8,6 +8,7 @@ import pty
 import random
 import re
 import resource
+import shutil
 import signal
 import stat
 import struct
@@ -578,11 +579,14 @@ def test_permission():
     os.chmod("fixed", 0o444)
     os.mkdir("closed", 0o555)
     os.chmod(".", 0o777)
-    options = {"user": NOBODY} if os.geteuid() == 0 else {}
-    try:
-        udma("--version", **options)
-    except (PermissionError, AssertionError) as error:
-        raise Skip("nobody may not run the program here") from error
+    options = {}
+    if os.geteuid() == 0:
+        # A build below root's home is out of nobody's reach: the program and its library come here.
+        os.mkdir("bin", 0o755)
+        for file in (UDMA, os.path.join(os.path.dirname(UDMA), "..", "libudma.so.0")):
+            shutil.copy(file, "bin")
+        options = {"user": NOBODY, "program": os.path.abspath("bin/udma"),
+                   "env": environment(LD_LIBRARY_PATH=os.path.abspath("bin"))}
     for source, destination, named in (("secret", "dst", "'secret'"), ("src", "fixed", "'fixed'"),
                                        ("src", "closed/dst", "'closed/dst'")):
         answer = udma("copy", EMULATE, source, destination, status=1, **options)
