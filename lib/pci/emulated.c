@@ -54,6 +54,7 @@ static struct {
 	size_t bars_size;
 	struct udma_sleep sleep;
 	pthread_t thread;
+	pid_t process; /* that has the thread: it does not follow a fork */
 	bool running;
 	bool stopping;
 	/* The models belong to whoever holds it: the thread, or a configuration access. */
@@ -338,6 +339,7 @@ start_thread(void)
 		return -rc;
 	}
 	pthread_setname_np(g_host.thread, "udma-emulated");
+	g_host.process = getpid();
 	g_host.running = true;
 	return 0;
 }
@@ -388,7 +390,7 @@ udma_emulated_fini(void)
 			spdk_pci_unhook_device(&g_host.functions[i].device);
 		}
 	}
-	if (g_host.running) {
+	if (g_host.running && g_host.process == getpid()) {
 		__atomic_store_n(&g_host.stopping, true, __ATOMIC_RELEASE);
 		udma_sleep_wake(&g_host.sleep);
 		pthread_join(g_host.thread, NULL);
