@@ -14,13 +14,16 @@ die() {
 missing_packages() {
     local kind package
     while read -r kind package; do
+        case "$kind" in
+        '' | '#'*) continue ;;
+        esac
         case " $* " in
         *" $kind "*) ;;
         *) continue ;;
         esac
         dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
             printf '%s ' "$package"
-    done < <(grep -v '^#' scripts/packages)
+    done <scripts/packages
 }
 
 install_packages() {

@@ -265,6 +265,10 @@ open_path(struct destination *destination, const struct source *source)
 	bool is_there = stat(destination->path, &there) == 0;
 	int rc;
 
+	if (destination->path[0] == '\0') {
+		complain("DST is empty; name a file");
+		return -ENOENT;
+	}
 	if (is_there && S_ISDIR(there.st_mode)) {
 		rc = enter_directory(&destination->path, source);
 		if (rc != 0) {

@@ -293,7 +293,8 @@ typedef int (*thread_start_fn)(void *);
 /**
  * Runs a function in a thread pinned to a core. One function at a time runs on a core.
  *
- * \return 0; -1 on a core that is not ours or the caller's own; -EBUSY while one runs there.
+ * \return 0; -1 on a core that is not ours or the caller's own; -EBUSY while one runs there; another
+ * negative errno if the thread cannot be made.
  */
 int spdk_env_thread_launch_pinned(uint32_t core, thread_start_fn fn, void *arg);
 /** Waits until the functions on all cores have returned. */
@@ -496,9 +497,14 @@ void spdk_pci_register_device_provider(struct spdk_pci_device_provider *provider
 #define SPDK_PCI_DRIVER_WC_ACTIVATE  0x0002
 
 /** Initialises a struct spdk_pci_id that matches a vendor's device of any class. */
+#ifdef __cplusplus /* which has no designators before C++20 */
+#define SPDK_PCI_DEVICE(vend, dev)                                                                 \
+	SPDK_PCI_CLASS_ANY_ID, (vend), (dev), SPDK_PCI_ANY_ID, SPDK_PCI_ANY_ID
+#else
 #define SPDK_PCI_DEVICE(vend, dev)                                                                 \
 	.class_id = SPDK_PCI_CLASS_ANY_ID, .vendor_id = (vend), .device_id = (dev),                \
 	.subvendor_id = SPDK_PCI_ANY_ID, .subdevice_id = SPDK_PCI_ANY_ID
+#endif
 
 /**
  * Adds a driver, for good.
@@ -547,7 +553,7 @@ int spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum
 			   struct spdk_pci_addr *pci_address);
 /** Undoes an attach and a claim. Harmless for a device that is not attached. */
 void spdk_pci_device_detach(struct spdk_pci_device *device);
-/** Lets one address be offered whatever the lists say. \return 0; -ENOMEM. */
+/** Lets one address be offered whatever the lists say. \return 0; -EINVAL; -ENOMEM. */
 int spdk_pci_device_allow(struct spdk_pci_addr *pci_addr);
 
 /**

@@ -28,4 +28,15 @@
 	for ((var) = LIST_FIRST(head); (var) && ((tvar) = LIST_NEXT(var, field), 1); (var) = (tvar))
 #endif
 
+#ifndef SLIST_FOREACH_SAFE
+#define SLIST_FOREACH_SAFE(var, head, field, tvar)                                                 \
+	for ((var) = SLIST_FIRST(head); (var) && ((tvar) = SLIST_NEXT(var, field), 1); (var) = (tvar))
+#endif
+
+#ifndef TAILQ_FOREACH_REVERSE_SAFE
+#define TAILQ_FOREACH_REVERSE_SAFE(var, head, headname, field, tvar)                               \
+	for ((var) = TAILQ_LAST(head, headname);                                                   \
+	     (var) && ((tvar) = TAILQ_PREV(var, headname, field), 1); (var) = (tvar))
+#endif
+
 #endif

@@ -192,19 +192,22 @@ choose_main(const struct spdk_cpuset *set, int wanted, uint32_t *main_core)
 	return 0;
 }
 
-/* The main core's CPU is not looked at: the caller runs where it runs already. */
+/* The main core's CPU need not be online: the caller runs where it runs already. */
 static int
 check_cpus(const struct spdk_cpuset *set, uint32_t main_core)
 {
-	struct spdk_cpuset online = {0};
+	struct spdk_cpuset online = {0}, possible = {0};
 	char text[4096];
 
-	if (read_cpu_list(&online, text, sizeof(text), "cpu/online") != 0) {
+	if (read_cpu_list(&possible, text, sizeof(text), "cpu/possible") != 0 ||
+	    read_cpu_list(&online, text, sizeof(text), "cpu/online") != 0) {
 		return 0; /* not known: the launch will tell */
 	}
 	for (uint32_t core = next_in(set, 0); core < SPDK_CPUSET_SIZE;
 	     core = next_in(set, core + 1)) {
-		if (core != main_core && !spdk_cpuset_get_cpu(&online, g_cores.cpu[core])) {
+		const struct spdk_cpuset *there = core == main_core ? &possible : &online;
+
+		if (!spdk_cpuset_get_cpu(there, g_cores.cpu[core])) {
 			SPDK_ERRLOG("core %u wants CPU %u, which is not online: there are %s\n",
 				    core, g_cores.cpu[core], text);
 			return -EINVAL;

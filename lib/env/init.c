@@ -137,7 +137,7 @@ spdk_env_init(const struct spdk_env_opts *user_opts)
 		/* Fields that the program does not know keep their defaults. */
 		size_t known = user_opts->opts_size;
 
-		if (known == 0 || known > sizeof(opts)) {
+		if (known < OPTS_SIZE_OLD || known > sizeof(opts)) {
 			known = OPTS_SIZE_OLD;
 		}
 		memcpy(&opts, user_opts, known);

@@ -95,6 +95,10 @@ spdk_env_thread_launch_pinned(uint32_t core, thread_start_fn fn, void *arg)
 	uint32_t cpu;
 	int rc;
 
+	if (fn == NULL) {
+		SPDK_ERRLOG("cannot launch a thread on core %u: there is no function to run\n", core);
+		return -EINVAL;
+	}
 	if (!udma_cores_lookup(core, &cpu) || core == spdk_env_get_current_core()) {
 		SPDK_ERRLOG("cannot launch a thread on core %u: it is %s\n", core,
 			    core == spdk_env_get_current_core() && core != SPDK_ENV_LCORE_ID_ANY

@@ -98,6 +98,10 @@ spdk_pci_device_allow(struct spdk_pci_addr *pci_addr)
 {
 	int rc = 0;
 
+	if (pci_addr == NULL) {
+		SPDK_ERRLOG("cannot allow a PCI device: no address given\n");
+		return -EINVAL;
+	}
 	pthread_mutex_lock(&g_lock);
 	if (!has(&g_excepted, pci_addr)) {
 		rc = append(&g_excepted, pci_addr, 1);

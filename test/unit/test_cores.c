@@ -33,6 +33,7 @@ fixture(void **state)
 	(void)state;
 	make_tree();
 	tree_file("devices/system/cpu/online", "0-5,8\n");
+	tree_file("devices/system/cpu/possible", "0-9\n");
 	tree_file("devices/system/node/online", "0,2\n");
 	tree_file("devices/system/cpu/cpu0/node0/x", "");
 	tree_file("devices/system/cpu/cpu3/node2/x", "");
