@@ -96,7 +96,8 @@ spdk_env_thread_launch_pinned(uint32_t core, thread_start_fn fn, void *arg)
 	int rc;
 
 	if (fn == NULL) {
-		SPDK_ERRLOG("cannot launch a thread on core %u: there is no function to run\n", core);
+		SPDK_ERRLOG("cannot launch a thread on core %u: there is no function to run\n",
+			    core);
 		return -EINVAL;
 	}
 	if (!udma_cores_lookup(core, &cpu) || core == spdk_env_get_current_core()) {

@@ -178,13 +178,24 @@ start(struct spdk_ioat_chan *chan)
 	return -EIO;
 }
 
+/** Back to a ring in which nothing has been built. */
+static void
+forget(struct spdk_ioat_chan *chan)
+{
+	chan->head = chan->announced = chan->completed = 0;
+	chan->request_head = chan->request_tail = 0;
+	chan->error = chan->refuse = 0;
+	chan->failed = chan->stalled = false;
+	*(uint64_t *)chan->completion_line = 0;
+}
+
 /** Stops the engine for good. \return whether it can be relied on to write nothing more. */
 static bool
 stop(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 
-	if (chan->error == -ENODEV || reset(chan) == 0) {
+	if (chan->error == -ENODEV || read_chansts(chan->bar) == UINT64_MAX || reset(chan) == 0) {
 		return true;
 	}
 	/* The last resort, one level below the engine: it may not master the bus. */
@@ -244,7 +255,8 @@ identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 {
 	unsigned order;
 
-	if (bar_size < sizeof(struct spdk_ioat_registers)) {
+	/* 0: whoever mapped it did not say. */
+	if (bar_size != 0 && bar_size < sizeof(struct spdk_ioat_registers)) {
 		SPDK_ERRLOG("%s: BAR 0 has %" PRIu64 " bytes, an I/OAT channel has at least %zu\n",
 			    chan->name, bar_size, sizeof(struct spdk_ioat_registers));
 		return -EINVAL;
@@ -351,10 +363,11 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	int rc = identify(chan, bar_size);
 
 	if (rc == 0) {
-		rc = enable_bus_mastering(chan);
+		/* First: a former user's engine would go on as soon as it may master the bus. */
+		rc = reset(chan);
 	}
 	if (rc == 0) {
-		rc = reset(chan);
+		rc = enable_bus_mastering(chan);
 	}
 	if (rc == 0) {
 		rc = allocate(chan);
@@ -367,11 +380,22 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 		if (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
 			chan->fill_anchor = try_fill(chan);
 		}
-		/* A trial that went wrong may have taken the channel with it. */
-		rc = chan->error;
+		/* An engine that halts or hangs at it still copies. */
+		if (chan->completed != chan->announced || chan->error != 0) {
+			SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at "
+				     "a fill: offering copies only\n",
+				     chan->name);
+			chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
+			rc = reset(chan);
+			if (rc == 0) {
+				forget(chan);
+				rc = start(chan);
+			}
+		}
 	}
 	if (rc == 0) {
 		rc = udma_ioat_quiesce_add(chan);
+		udma_ioat_get_stats(chan, &chan->before);
 	}
 	if (rc != 0 && !stop(chan)) {
 		/* Better lost than written to by an engine that cannot be stopped. */
@@ -437,6 +461,8 @@ drain(struct spdk_ioat_chan *chan)
 void
 spdk_ioat_detach(struct spdk_ioat_chan *chan)
 {
+	bool stopped;
+
 	/* A callback of the drain below may ask again. */
 	if (chan == NULL || chan->refuse == -ESHUTDOWN) {
 		return;
@@ -453,8 +479,10 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 			    chan->name, chan->request_head - chan->request_tail);
 		chan->request_tail = chan->request_head;
 	}
+	stopped = stop(chan);
+	/* Only now: until the engine has stopped, removals of memory wait for it. */
 	udma_ioat_quiesce_remove(chan);
-	if (!stop(chan)) {
+	if (!stopped) {
 		SPDK_ERRLOG(
 			"%s: the engine cannot be stopped; its ring (%zu bytes) stays allocated "
 			"so that it cannot overwrite anything else\n",
@@ -463,9 +491,6 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 		chan->completion_line = NULL;
 	}
 	spdk_pci_device_unmap_bar(chan->device, 0, (void *)(uintptr_t)chan->bar);
-	if (chan->detached_in_attach_cb != NULL) {
-		*chan->detached_in_attach_cb = true;
-	}
 	spdk_pci_device_detach(chan->device);
 
 	chan->detached = true;

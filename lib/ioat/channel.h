@@ -19,6 +19,7 @@
 #include "spdk/queue.h"
 #include "env/translate.h"
 #include "registers.h"
+#include "udma/ioat.h"
 
 /** Programs rely on the ring's size (design: "What makes it fast"). */
 #define UDMA_IOAT_RING_ORDER 15
@@ -58,16 +59,17 @@ struct spdk_ioat_chan {
 	uint64_t completed;         /* read by other threads (quiesce.c) */
 	uint64_t request_tail;
 	uint64_t ring_iova;
-	int error;  /* what polls return once nothing is left to report */
-	int refuse; /* what new requests are refused with */
+	bool failed; /* read by other threads (quiesce.c) */
+	int error;   /* what polls return once nothing is left to report */
+	int refuse;  /* what new requests are refused with */
 	bool stalled;
 	uint64_t look_at; /* ticks: when a stalled channel's status is looked at */
 
 	/* The rest is cold. */
+	struct udma_ioat_stats before; /* what bringing it up has counted */
 	uint64_t doorbells;
 	unsigned depth; /* of polls inside callbacks of polls */
 	bool detached;  /* by a callback: freed by the outermost poll */
-	bool *detached_in_attach_cb;
 	enum udma_ioat_fill_anchor fill_anchor;
 	uint8_t version;
 	void *completion_line;

@@ -20,7 +20,6 @@ offer(void *ctx, struct spdk_pci_device *device)
 {
 	struct probe *probe = ctx;
 	struct spdk_ioat_chan *chan;
-	bool detached = false;
 	int rc;
 
 	if (!probe->probe_cb(probe->cb_ctx, device)) {
@@ -32,13 +31,9 @@ offer(void *ctx, struct spdk_pci_device *device)
 		return rc;
 	}
 	probe->attached++;
-	/* The program may detach the channel at once; then the function has not been taken. */
-	chan->detached_in_attach_cb = &detached;
+	/* The program may detach the channel in it, which gives the function back: from here on
+	 * neither is ours to touch. */
 	probe->attach_cb(probe->cb_ctx, device, chan);
-	if (detached) {
-		return 1;
-	}
-	chan->detached_in_attach_cb = NULL;
 	return 0;
 }
 

@@ -19,6 +19,7 @@ static TAILQ_HEAD(, spdk_ioat_chan) g_channels = TAILQ_HEAD_INITIALIZER(g_channe
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct spdk_mem_map *g_map;
 static unsigned g_users;
+static pthread_mutex_t g_users_lock = PTHREAD_MUTEX_INITIALIZER; /* outside the registrations' */
 
 /**
  * \return a position that the engine is known to have reached. The channel's thread goes on with
@@ -63,7 +64,9 @@ wait_for(const struct spdk_ioat_chan *chan)
 	for (;;) {
 		uint64_t position = reached(chan);
 
-		if (position >= target || is_stopped(chan)) {
+		/* A failed channel's counts say nothing of where its engine is. */
+		if ((position >= target && !__atomic_load_n(&chan->failed, __ATOMIC_ACQUIRE)) ||
+		    is_stopped(chan)) {
 			return 0;
 		}
 		if (position != last) {
@@ -111,13 +114,16 @@ udma_ioat_quiesce_add(struct spdk_ioat_chan *chan)
 	static const struct spdk_mem_map_ops ops = {.notify_cb = on_change};
 
 	/* Without the lock: the map is told of registrations, which takes theirs and then ours. */
+	pthread_mutex_lock(&g_users_lock);
 	if (g_users == 0) {
 		g_map = spdk_mem_map_alloc(0, &ops, NULL);
-		if (g_map == NULL) {
-			return -ENOMEM;
-		}
+	}
+	if (g_map == NULL) {
+		pthread_mutex_unlock(&g_users_lock);
+		return -ENOMEM;
 	}
 	g_users++;
+	pthread_mutex_unlock(&g_users_lock);
 	pthread_mutex_lock(&g_lock);
 	TAILQ_INSERT_TAIL(&g_channels, chan, link);
 	pthread_mutex_unlock(&g_lock);
@@ -130,9 +136,11 @@ udma_ioat_quiesce_remove(struct spdk_ioat_chan *chan)
 	pthread_mutex_lock(&g_lock);
 	TAILQ_REMOVE(&g_channels, chan, link);
 	pthread_mutex_unlock(&g_lock);
+	pthread_mutex_lock(&g_users_lock);
 	if (--g_users == 0) {
 		spdk_mem_map_free(&g_map);
 	}
+	pthread_mutex_unlock(&g_users_lock);
 }
 
 void

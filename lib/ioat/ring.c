@@ -244,10 +244,23 @@ udma_ioat_refuse(struct spdk_ioat_chan *chan, int error)
 	chan->limit = chan->head;
 }
 
+/** The engine stores the word first and shows the registers afterwards (section 9). */
+static uint32_t
+cause_of_halt(const struct spdk_ioat_chan *chan)
+{
+	uint64_t end = spdk_get_ticks() + spdk_get_ticks_hz() / LOOKS_PER_SECOND;
+	uint32_t chanerr;
+
+	do {
+		chanerr = read_chanerr(chan->bar);
+	} while (chanerr == 0 && spdk_get_ticks() < end);
+	return chanerr;
+}
+
 void
 udma_ioat_fail(struct spdk_ioat_chan *chan, int error, const char *what)
 {
-	uint32_t chanerr = error == -ENODEV ? 0 : read_chanerr(chan->bar);
+	uint32_t chanerr = error == -ENODEV ? 0 : cause_of_halt(chan);
 	uint64_t lost = chan->request_head - chan->request_tail;
 	char causes[256];
 
@@ -261,7 +274,9 @@ udma_ioat_fail(struct spdk_ioat_chan *chan, int error, const char *what)
 		chan->name, what, chanerr, udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)),
 		chan->completed, lost);
 	chan->error = error;
-	udma_ioat_refuse(chan, error);
+	/* What detaches the channel already has said why. */
+	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);
+	__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
 	__atomic_store_n(&chan->announced, chan->completed, __ATOMIC_RELEASE);
 }
 
@@ -333,6 +348,9 @@ static int __attribute__((noinline)) take_completion(struct spdk_ioat_chan *chan
 		udma_ioat_fail(chan, -EIO,
 			       "the completion word holds an address that is not "
 			       "outstanding");
+		/* The engine may be at work still; removals of memory wait for its end (quiesce.c).
+		 */
+		write_chancmd(chan->bar, SPDK_IOAT_CHANCMD_RESET);
 	} else if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED)) {
 		udma_ioat_fail(chan, -EIO, "the channel halted");
 	}
@@ -343,7 +361,12 @@ static int __attribute__((noinline)) take_completion(struct spdk_ioat_chan *chan
 static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan)
 {
 	uint64_t status = read_chansts(chan->bar);
+	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 
+	/* It may have been stored since the poll loaded it, just before the halt. */
+	if (word != chan->seen) {
+		return take_completion(chan, word);
+	}
 	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
 		udma_ioat_fail(chan, -ENODEV, "the device is gone");
 	} else if ((status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED) {
@@ -410,8 +433,8 @@ spdk_ioat_get_max_descriptors(struct spdk_ioat_chan *chan)
 void
 udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats)
 {
-	stats->requests = chan->request_head;
-	stats->completed = chan->request_tail;
-	stats->descriptors = chan->announced;
-	stats->doorbells = chan->doorbells;
+	stats->requests = chan->request_head - chan->before.requests;
+	stats->completed = chan->request_tail - chan->before.completed;
+	stats->descriptors = chan->announced - chan->before.descriptors;
+	stats->doorbells = chan->doorbells - chan->before.doorbells;
 }

@@ -44,8 +44,14 @@
 #define NAP_MAX_NS     500000l
 #define STORE_LIMIT_US 200000
 
-/* Descriptors carried out between two looks at the registers. */
+/* Descriptors carried out between two looks at the registers, or as many as that time holds. */
 #define STEPS_PER_LOOK 16
+#define STEPS_US       200
+
+/* Device Control in the PCI Express capability: a byte, and its function-level reset (section 2.2).
+ */
+#define DEVCTL_HIGH     0x99
+#define DEVCTL_HIGH_FLR 0x80
 
 static struct {
 	struct udma_emulated *functions;
@@ -81,18 +87,21 @@ grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 
 /* ---- The thread ---- */
 
+static uint64_t
+ticks_of_us(uint64_t us)
+{
+	return spdk_get_ticks_hz() / 1000000 * us;
+}
+
 static bool
 serve(struct udma_emulated *function)
 {
-	bool more = false;
-	bool seen;
+	bool seen = udma_emulated_look(function);
+	bool more = udma_emu_step(function->emu);
+	uint64_t end = more ? spdk_get_ticks() + ticks_of_us(STEPS_US) : 0;
 
-	seen = udma_emulated_look(function);
-	for (unsigned i = 0; i < STEPS_PER_LOOK; i++) {
+	for (unsigned i = 1; more && i < STEPS_PER_LOOK && spdk_get_ticks() < end; i++) {
 		more = udma_emu_step(function->emu);
-		if (!more) {
-			break;
-		}
 	}
 	udma_emulated_publish(function);
 	return seen || more;
@@ -103,14 +112,15 @@ serve_all(void)
 {
 	bool busy = false;
 
+	/* A mutex is not fair: whoever waits would hardly ever find it free under load. */
+	while (__atomic_load_n(&g_host.waiting, __ATOMIC_RELAXED) > 0) {
+		sched_yield();
+	}
 	pthread_mutex_lock(&g_host.lock);
 	for (unsigned i = 0; i < g_host.count; i++) {
 		busy |= serve(&g_host.functions[i]);
 	}
 	pthread_mutex_unlock(&g_host.lock);
-	if (__atomic_load_n(&g_host.waiting, __ATOMIC_RELAXED) > 0) {
-		sched_yield();
-	}
 	return busy;
 }
 
@@ -123,12 +133,6 @@ anything_to_see(void)
 		}
 	}
 	return false;
-}
-
-static uint64_t
-ticks_of_us(uint64_t us)
-{
-	return spdk_get_ticks_hz() / 1000000 * us;
 }
 
 /**
@@ -147,7 +151,8 @@ nap_until_store(void)
 	do {
 		nanosleep(&nap, NULL);
 		nap.tv_nsec = spdk_min(nap.tv_nsec * 2, NAP_MAX_NS);
-	} while (!anything_to_see() && spdk_get_ticks() - start < ticks_of_us(STORE_LIMIT_US));
+	} while (!anything_to_see() && spdk_get_ticks() - start < ticks_of_us(STORE_LIMIT_US) &&
+		 !__atomic_load_n(&g_host.stopping, __ATOMIC_ACQUIRE));
 }
 
 /** Sleeps until a register is stored to. \return the thread that did; 0 for another reason to wake.
@@ -275,7 +280,10 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 	lock_models();
 	rc = udma_emu_cfg_write(function_of(device)->emu, offset, value, len);
 	/* A function-level reset shows in the registers before the write returns. */
-	udma_emulated_publish(function_of(device));
+	if (offset <= DEVCTL_HIGH && DEVCTL_HIGH - offset < len &&
+	    ((uint8_t *)value)[DEVCTL_HIGH - offset] & DEVCTL_HIGH_FLR) {
+		udma_emulated_publish_all(function_of(device));
+	}
 	pthread_mutex_unlock(&g_host.lock);
 	/* Bus mastering may have been what a doorbell was waiting for. */
 	udma_sleep_wake(&g_host.sleep);

@@ -205,12 +205,14 @@ void
 udma_emulated_publish_all(struct udma_emulated *function)
 {
 	for (uint32_t offset = 0; offset < UDMA_EMU_BAR_SIZE; offset += 4) {
-		/* Reading CHANCTRL would take the in-use semaphore (section 4.1). */
-		if (offset != OFFSET(chanctrl)) {
-			uint32_t value = (uint32_t)udma_emu_read(function->emu, offset, 4);
+		uint32_t value = 0;
 
-			memcpy(function->bar + offset, &value, sizeof(value));
+		/* Reading CHANCTRL would take the in-use semaphore (section 4.1); after a reset it
+		 * is 0, and so is what stands beside it of use to nobody. */
+		if (offset != OFFSET(chanctrl)) {
+			value = (uint32_t)udma_emu_read(function->emu, offset, 4);
 		}
+		__atomic_store_n((uint32_t *)(function->bar + offset), value, __ATOMIC_RELAXED);
 	}
 	function->shadow = load(function, &(struct control){0});
 }

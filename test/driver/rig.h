@@ -28,12 +28,13 @@ struct rig {
 	uint8_t *driver_bar;           /* the same, as the driver has it mapped */
 	int bar_fd;
 	pthread_t thread;
+	bool stopping; /* read without the lock, and so apart from what is read with it */
 	pthread_mutex_t lock;
-	bool stopping;
 	bool paused;
 	/* What the device does wrong: RIG_SET(). */
 	bool ignore_reset;
 	bool fill_at_multiple_of_8; /* the pattern of a fill starts at multiples of 8 */
+	bool refuse_fills;          /* halts at a fill, although it says that it can */
 	bool no_config_180;         /* configuration register 180h cannot be read */
 	unsigned config_writes_180;
 	uint64_t bar_size; /* what mapping the BAR reports */

@@ -607,7 +607,7 @@ xfercap_is_zero(void **state)
 	const size_t size = 3ull << 30;
 	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct udma_ioat_stats before, after;
+	uint16_t before, after;
 	uint64_t ring, sum = 0;
 
 	(void)state;
@@ -617,12 +617,12 @@ xfercap_is_zero(void **state)
 	assert_non_null(g_chan);
 	assert_int_equal(spdk_mem_register(memory, size), 0);
 	ring = rig_read64(g_rig, BAR_CHAINADDR);
-	udma_ioat_get_stats(g_chan, &before);
+	before = rig_read16(g_rig, BAR_DMACOUNT);
 	rig_pause(g_rig);
 	assert_int_equal(spdk_ioat_submit_fill(g_chan, NULL, count_call, memory, 0, size), 0);
-	udma_ioat_get_stats(g_chan, &after);
+	after = rig_read16(g_rig, BAR_DMACOUNT);
 	/* The sizes of its descriptors add up; none is 0, and none is more than 32 bits hold. */
-	for (uint64_t i = before.descriptors; i < after.descriptors; i++) {
+	for (uint64_t i = before; i < after; i++) {
 		uint32_t piece = *(uint32_t *)(uintptr_t)(ring + i * 64);
 
 		assert_int_not_equal(piece, 0);
@@ -954,6 +954,148 @@ engine_without_fill(void **state)
 }
 
 static void
+engine_that_halts_at_a_fill(void **state)
+{
+	uint8_t *memory = dma(4096);
+
+	(void)state;
+	RIG_SET(g_rig, refuse_fills, true);
+	g_chan = rig_attach(0);
+	assert_non_null(g_chan);
+	assert_int_equal(spdk_ioat_get_dma_capabilities(g_chan), SPDK_IOAT_ENGINE_COPY_SUPPORTED);
+	assert_int_equal(spdk_ioat_submit_fill(g_chan, NULL, count_call, memory, 0, 64), -ENOTSUP);
+	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 64),
+			 0);
+	assert_int_equal(rig_poll(g_chan, 1), 1);
+	spdk_free(memory);
+}
+
+static void
+a_dead_process_ring_is_not_carried_on(void **state)
+{
+	uint8_t *ring = dma(4096);
+
+	(void)state;
+	start_foreign_ring(ring, (uint64_t *)(void *)(ring + 1024), 8, 0x0c);
+	rig_poke(g_rig, BAR_DMACOUNT, 2, 60000);
+	rig_step(g_rig, 10);
+	/* The kernel has taken bus mastering away from the process that was killed. */
+	udma_emu_cfg_write(g_rig->function.emu, 4, (uint16_t[]){2}, 2);
+	memset(ring + 1024, 0, 8);
+	memset(ring + 2048, 0x11, 8);
+	memset(ring + 3072, 0x22, 8);
+	assert_brought_up();
+	/* Neither its completion word nor its destination has been written since. */
+	assert_int_equal(*(uint64_t *)(void *)(ring + 1024), 0);
+	assert_int_equal(ring[3072], 0x22);
+	spdk_free(ring);
+}
+
+static void
+detach_and_probe_again(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
+{
+	unsigned *attached = ctx;
+
+	(void)device;
+	if (++*attached == 1) {
+		spdk_ioat_detach(chan);
+		g_chan = rig_attach(0);
+	}
+}
+
+static void
+attach_callback_detaches_and_probes_again(void **state)
+{
+	unsigned attached = 0;
+
+	(void)state;
+	assert_int_equal(spdk_ioat_probe(&attached, say_yes, detach_and_probe_again), 0);
+	assert_int_equal(attached, 1);
+	assert_non_null(g_chan);
+	/* It is attached once, and so not offered. */
+	assert_int_equal(spdk_ioat_probe(&attached, say_yes, detach_and_probe_again), 0);
+	assert_int_equal(attached, 1);
+}
+
+static void
+second_detach_from_a_callback_at_a_halt(void **state)
+{
+	uint8_t *memory = dma(4096);
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned detached = 0;
+
+	(void)state;
+	assert_int_equal(spdk_mem_register(page, 4096), 0);
+	rig_pause(g_rig);
+	g_called = 0;
+	assert_int_equal(
+		spdk_ioat_build_copy(g_chan, NULL, detach_in_callback, memory, memory + 64, 8), 0);
+	assert_int_equal(spdk_ioat_build_copy(g_chan, NULL, count_call, page, memory, 8), 0);
+	rig_resume(g_rig);
+	/* The halt is found while detach waits; what had finished calls back, and detaches again.
+	 */
+	spdk_ioat_detach(g_chan);
+	g_chan = NULL;
+	assert_int_equal(g_called, 1);
+	/* It was detached once, so that it can be attached, and removals wait for it. */
+	g_chan = rig_attach(0);
+	assert_non_null(g_chan);
+	rig_pause(g_rig);
+	assert_int_equal(spdk_ioat_submit_copy(g_chan, &detached, NULL, memory, memory + 64, 8), 0);
+	assert_int_equal(spdk_mem_unregister(page, 4096), -EBUSY);
+	rig_resume(g_rig);
+	assert_int_equal(rig_poll(g_chan, 1), 1);
+	assert_int_equal(spdk_mem_unregister(page, 4096), 0);
+	munmap(page, 4096);
+	spdk_free(memory);
+}
+
+static void
+removal_does_not_trust_a_channel_that_failed(void **state)
+{
+	uint8_t *memory =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_int_equal(spdk_mem_register(memory, 4096), 0);
+	rig_pause(g_rig);
+	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 8),
+			 0);
+	__atomic_store_n(rig_completion_word(g_rig), 64, __ATOMIC_RELEASE);
+	assert_int_equal(spdk_ioat_process_events(g_chan), -EIO);
+	/* The engine has said nonsense, but may be inside all the same, until it is seen to stop.
+	 */
+	assert_int_equal(spdk_mem_unregister(memory, 4096), -EBUSY);
+	rig_resume(g_rig);
+	while (spdk_mem_unregister(memory, 4096) != 0) {
+	}
+	munmap(memory, 4096);
+}
+
+static void
+statistics_begin_at_attach(void **state)
+{
+	uint8_t *memory = dma(4096);
+	struct udma_ioat_stats stats;
+
+	(void)state;
+	udma_ioat_get_stats(g_chan, &stats);
+	assert_int_equal(stats.requests + stats.completed + stats.descriptors + stats.doorbells, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(
+			spdk_ioat_build_copy(g_chan, NULL, count_call, memory, memory + 64, 8), 0);
+	}
+	spdk_ioat_flush(g_chan);
+	assert_int_equal(rig_poll(g_chan, 3), 3);
+	udma_ioat_get_stats(g_chan, &stats);
+	assert_int_equal(stats.requests, 3);
+	assert_int_equal(stats.completed, 3);
+	assert_int_equal(stats.descriptors, 3);
+	assert_int_equal(stats.doorbells, 1);
+	spdk_free(memory);
+}
+
+static void
 fork_while_memory_is_registered(void **state)
 {
 	const size_t size = 1 << 20;
@@ -1116,6 +1258,12 @@ main(void)
 		WITH_DEVICE(all_ones_at_attach),
 		WITH_DEVICE(bar_too_small),
 		WITH_DEVICE(engine_without_fill),
+		WITH_DEVICE(engine_that_halts_at_a_fill),
+		WITH_DEVICE(a_dead_process_ring_is_not_carried_on),
+		WITH_DEVICE(attach_callback_detaches_and_probes_again),
+		WITH_CHANNEL(second_detach_from_a_callback_at_a_halt),
+		WITH_CHANNEL(removal_does_not_trust_a_channel_that_failed),
+		WITH_CHANNEL(statistics_begin_at_attach),
 		WITH_CHANNEL(fork_while_memory_is_registered),
 		WITH_CHANNEL(removal_waits_for_the_engine),
 		WITH_CHANNEL(removal_under_an_engine_that_hangs),
