@@ -25,18 +25,48 @@
 
 #define MAP_TRIES 16
 
+/**
+ * Gives a file its length. Beyond 'ulimit -f' the kernel not only fails but also sends this thread
+ * SIGXFSZ, which would end a program that merely asked for memory.
+ */
+static int
+set_file_len(int fd, size_t len)
+{
+	const struct timespec now = {0};
+	sigset_t xfsz, mask, pending;
+	int rc;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &xfsz, &mask);
+	sigpending(&pending);
+	rc = ftruncate(fd, (off_t)len) != 0 ? -errno : 0;
+	if (rc == -EFBIG && !sigismember(&pending, SIGXFSZ)) {
+		while (sigtimedwait(&xfsz, NULL, &now) < 0 && errno == EINTR) {
+		}
+	}
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return rc;
+}
+
+/** \return a file descriptor; a negative errno. */
 static int
 create_file(const struct udma_dma_chunk_spec *spec)
 {
 	unsigned flags = MFD_CLOEXEC | (spec->huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
 	int fd = memfd_create("udma", flags | MFD_NOEXEC_SEAL);
+	int rc;
 
 	if (fd < 0 && errno == EINVAL) {
 		fd = memfd_create("udma", flags); /* before Linux 6.3 */
 	}
-	if (fd >= 0 && ftruncate(fd, (off_t)spec->len) != 0) {
+	if (fd < 0) {
+		return -errno;
+	}
+	rc = set_file_len(fd, spec->len);
+	if (rc != 0) {
 		close(fd);
-		fd = -1;
+		return rc;
 	}
 	return fd;
 }

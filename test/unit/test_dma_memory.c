@@ -2,8 +2,12 @@
 
 #include "memory_test.h"
 
+#include "support.h"
+
 #include <linux/magic.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 static void
 start_with(const struct spdk_env_opts *opts)
@@ -414,6 +418,69 @@ hugepages_are_used_first_and_ordinary_memory_after_them(void **state)
 	udma_memory_fini();
 }
 
+/** Runs in a child, for limits that would not go away again. \return its exit status. */
+static int
+in_child(int (*run)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		_exit(run());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status)) {
+		fail_msg("the child was killed by signal %d", WTERMSIG(status));
+	}
+	return WEXITSTATUS(status);
+}
+
+static int
+allocate_under_a_file_size_limit(void)
+{
+	const struct rlimit one_mib = {MiB, MiB};
+	struct spdk_env_opts opts = memory_opts();
+	sigset_t after, pending;
+
+	opts.no_huge = true;
+	if (udma_memory_init(&opts, UDMA_IOVA_VA, 64) != 0 ||
+	    setrlimit(RLIMIT_FSIZE, &one_mib) != 0) {
+		return 1;
+	}
+	if (spdk_dma_malloc(64, 0, NULL) != NULL) {
+		return 2;
+	}
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	sigpending(&pending);
+	return sigismember(&after, SIGXFSZ) || sigismember(&pending, SIGXFSZ) ? 3 : 0;
+}
+
+static int
+allocate_with_a_signal_pending(void)
+{
+	sigset_t xfsz, pending;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &xfsz, NULL);
+	raise(SIGXFSZ);
+	if (allocate_under_a_file_size_limit() != 3) {
+		return 1;
+	}
+	sigpending(&pending);
+	return sigismember(&pending, SIGXFSZ) ? 0 : 2;
+}
+
+static void
+a_limit_of_file_sizes_does_not_kill(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(allocate_under_a_file_size_limit), 0);
+	/* A signal of the program's own is not eaten. */
+	assert_int_equal(in_child(allocate_with_a_signal_pending), 0);
+}
+
 /* ---- Start and end ---------------------------------------------------------------------- */
 
 static int
@@ -613,6 +680,7 @@ main(void)
 		cmocka_unit_test(the_base_address_is_a_hint),
 		cmocka_unit_test(a_node_that_does_not_exist_is_any_unless_enforced),
 		cmocka_unit_test(hugepages_are_used_first_and_ordinary_memory_after_them),
+		cmocka_unit_test(a_limit_of_file_sizes_does_not_kill),
 		cmocka_unit_test(the_end_frees_what_the_program_did_not),
 		WITH_MEMORY(threads_allocate_at_once),
 		WITH_MEMORY(no_thread_maps_over_anothers_chunk),
