@@ -79,11 +79,11 @@ make_chunk(struct udma_dma_chunk_spec *spec, size_t need, struct udma_dma_chunk 
 		spec->huge = huge;
 		spec->len = wanted;
 		rc = udma_dma_chunk_create(spec, chunk);
-		if (rc == -ENOMEM && wanted > need) {
+		if (rc != 0 && (rc == -ENOMEM || !spec->refused) && wanted > need) {
 			spec->len = need;
 			rc = udma_dma_chunk_create(spec, chunk);
 		}
-		if (rc == 0) {
+		if (rc == 0 || spec->refused) { /* other pages would be refused as well */
 			break;
 		}
 	}
@@ -106,6 +106,24 @@ enter(struct udma_heap *heap, struct udma_dma_chunk *chunk)
 	TAILQ_INSERT_TAIL(&memory.chunks, chunk, link);
 	memory.next_base = (uintptr_t)chunk->base + chunk->len;
 	return 0;
+}
+
+static const char *
+way_out(int rc)
+{
+	switch (rc) {
+	case -EMFILE:
+		return "close files, or raise 'ulimit -n'";
+	case -ENFILE:
+		return "close files, or raise fs.file-max";
+	case -EFBIG:
+		return "raise 'ulimit -f'";
+	case -ENOMEM:
+	case -ENOSPC:
+		return "free some, or provide more hugepages";
+	default:
+		return "the program must be allowed memfd_create(), mmap() and mbind()";
+	}
 }
 
 /** Adds a chunk and allocates from it; locked, but not all the time. */
@@ -148,11 +166,9 @@ grow_and_alloc(unsigned heap_index, size_t size, size_t align)
 		rc = -ENOMEM;
 	}
 	if (rc != 0) {
-		if (rc == -ENOMEM) { /* else the registration has said why */
-			SPDK_ERRLOG(
-				"no DMA memory for %zu bytes: the kernel has none left; free some, "
-				"or provide more hugepages\n",
-				size);
+		if (!spec.refused) {
+			SPDK_ERRLOG("no DMA memory for %zu bytes: %s; %s\n", size, strerror(-rc),
+				    way_out(rc));
 		}
 		return NULL;
 	}

@@ -448,8 +448,12 @@ allocate_under_a_file_size_limit(void)
 	    setrlimit(RLIMIT_FSIZE, &one_mib) != 0) {
 		return 1;
 	}
+	capture_log();
 	if (spdk_dma_malloc(64, 0, NULL) != NULL) {
 		return 2;
+	}
+	if (g_log_lines != 1 || strstr(g_logged, "ulimit -f") == NULL) {
+		return 4;
 	}
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
 	sigpending(&pending);
@@ -470,6 +474,60 @@ allocate_with_a_signal_pending(void)
 	}
 	sigpending(&pending);
 	return sigismember(&pending, SIGXFSZ) ? 0 : 2;
+}
+
+static int
+allocate_without_file_descriptors(void)
+{
+	const struct rlimit none = {0, 0};
+	struct spdk_env_opts opts = memory_opts();
+
+	if (udma_memory_init(&opts, UDMA_IOVA_VA, 64) != 0 ||
+	    setrlimit(RLIMIT_NOFILE, &none) != 0) {
+		return 1;
+	}
+	capture_log();
+	if (spdk_dma_malloc(64, 0, NULL) != NULL) {
+		return 2;
+	}
+	return g_log_lines != 1 || strstr(g_logged, "no DMA memory for 64 bytes: ") == NULL ||
+			       strstr(g_logged, strerror(EMFILE)) == NULL ||
+			       strstr(g_logged, "ulimit -n") == NULL
+		       ? 3
+		       : 0;
+}
+
+static void
+the_log_names_the_limit_that_was_met(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(allocate_without_file_descriptors), 0);
+}
+
+static int
+refuse_registration(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
+		    void *vaddr, size_t size)
+{
+	(void)ctx, (void)map, (void)vaddr, (void)size;
+	if (action == SPDK_MEM_MAP_NOTIFY_REGISTER) {
+		SPDK_ERRLOG("refused\n");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void
+a_refused_registration_is_logged_by_who_refuses(void **state)
+{
+	const struct spdk_mem_map_ops ops = {.notify_cb = refuse_registration};
+	struct spdk_mem_map *map = spdk_mem_map_alloc(0, &ops, NULL);
+
+	(void)state;
+	capture_log();
+	assert_null(spdk_dma_malloc(64, 0, NULL));
+	assert_logged_once("refused");
+	spdk_log_open(NULL);
+	spdk_mem_map_free(&map);
 }
 
 static void
@@ -681,6 +739,8 @@ main(void)
 		cmocka_unit_test(a_node_that_does_not_exist_is_any_unless_enforced),
 		cmocka_unit_test(hugepages_are_used_first_and_ordinary_memory_after_them),
 		cmocka_unit_test(a_limit_of_file_sizes_does_not_kill),
+		cmocka_unit_test(the_log_names_the_limit_that_was_met),
+		WITH_MEMORY(a_refused_registration_is_logged_by_who_refuses),
 		cmocka_unit_test(the_end_frees_what_the_program_did_not),
 		WITH_MEMORY(threads_allocate_at_once),
 		WITH_MEMORY(no_thread_maps_over_anothers_chunk),
