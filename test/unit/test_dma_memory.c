@@ -314,6 +314,33 @@ mem_size_is_a_limit(void **state)
 }
 
 static void
+what_is_free_can_be_had_up_to_the_limit(void **state)
+{
+	struct spdk_env_opts opts = memory_opts();
+	char *p;
+
+	(void)state;
+	opts.mem_size = 7; /* which is 8 */
+	start_with(&opts);
+	spdk_free(spdk_dma_malloc(MiB, 0, NULL));
+	p = spdk_dma_malloc(7 * MiB, 0, NULL);
+	assert_non_null(p);
+	assert_reachable(p, 7 * MiB);
+	capture_log();
+	assert_null(spdk_dma_malloc(2 * MiB, 0, NULL));
+	assert_logged_once("mem_size");
+	spdk_log_open(NULL);
+	spdk_free(p);
+	/* What was kept and is in use again stays. */
+	p = spdk_dma_zmalloc(MiB, 0, NULL);
+	assert_non_null(p);
+	assert_null(spdk_dma_malloc(8 * MiB, 0, NULL));
+	assert_reachable(p, MiB);
+	assert_true(is_zero((unsigned char *)p, MiB));
+	udma_memory_fini();
+}
+
+static void
 the_base_address_is_a_hint(void **state)
 {
 	struct spdk_env_opts opts = memory_opts();
@@ -735,6 +762,7 @@ main(void)
 		cmocka_unit_test(there_are_few_chunks_however_much_is_allocated),
 		WITH_MEMORY(a_chunk_that_an_engine_is_busy_with_stays),
 		cmocka_unit_test(mem_size_is_a_limit),
+		cmocka_unit_test(what_is_free_can_be_had_up_to_the_limit),
 		cmocka_unit_test(the_base_address_is_a_hint),
 		cmocka_unit_test(a_node_that_does_not_exist_is_any_unless_enforced),
 		cmocka_unit_test(hugepages_are_used_first_and_ordinary_memory_after_them),
