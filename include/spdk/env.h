@@ -167,7 +167,7 @@ void spdk_dma_free(void *buf);
  *
  * \param name shorter than SPDK_MAX_MEMZONE_NAME_LEN.
  * \param flags SPDK_MEMZONE_NO_IOVA_CONTIG if the devices need not see it in one piece.
- * \return the memory; NULL if the name is taken or too long, or there is no memory.
+ * \return the memory; NULL if the name is taken or too long, `len` is 0, or there is no memory.
  */
 void *spdk_memzone_reserve(const char *name, size_t len, int numa_id, unsigned flags);
 /** As spdk_memzone_reserve(). \param align a power of two. */
@@ -215,7 +215,7 @@ void spdk_mempool_free(struct spdk_mempool *mp);
 void *spdk_mempool_get(struct spdk_mempool *mp);
 /** All or nothing. \return 0; -ENOMEM if there are fewer than `count`. */
 int spdk_mempool_get_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count);
-/** Gives an element back to the pool it is from. */
+/** Gives an element back to the pool it is from. What is not an element that is out is refused. */
 void spdk_mempool_put(struct spdk_mempool *mp, void *ele);
 void spdk_mempool_put_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count);
 /** \return how many elements are in the pool now. */
