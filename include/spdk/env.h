@@ -373,9 +373,10 @@ struct spdk_mem_map *spdk_mem_map_alloc(uint64_t default_translation,
 /** Tells the map that everything is removed, frees it and sets `*pmap` to NULL. */
 void spdk_mem_map_free(struct spdk_mem_map **pmap);
 /**
- * Sets the answer for a range, page-aligned, over whatever was set there.
+ * Sets the answer for a range of whole pages of 4096 bytes, over whatever was set there. An empty
+ * one is accepted and does nothing.
  *
- * \return 0; -EINVAL if it is not aligned; -ENOMEM.
+ * \return 0; -EINVAL if it is not aligned, or not below 2^57; -ENOMEM.
  */
 int spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size,
 				 uint64_t translation);
