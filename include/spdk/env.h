@@ -344,7 +344,9 @@ enum spdk_mem_map_notify_action {
 
 /**
  * Told of each registration (after it can be translated) and removal (before it cannot). Regions
- * come whole, as registered. Runs on the thread that registers; it may not register or unregister.
+ * come whole, as registered. Runs on the thread that registers; it may not register or unregister,
+ * nor make or free a map. DMA memory it can have only as far as there is some already: more would
+ * have to be registered.
  *
  * \return 0, or a negative errno to refuse, which undoes the registration or the removal.
  */

@@ -4,7 +4,8 @@
  * spdk_malloc() and its family: heaps whose chunks are made when they are needed.
  *
  * The lock is never held while a chunk is registered or unregistered: whoever is told of that may
- * allocate and free.
+ * allocate what the chunks there are have room for, and free. It gets no new chunk, because that
+ * would have to be registered (-EDEADLK).
  */
 
 #include "spdk/stdinc.h"

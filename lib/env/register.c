@@ -83,7 +83,7 @@ udma_registry_lock(void)
 
 	if (rc != 0) {
 		SPDK_ERRLOG("a callback that is told of registrations may not change what is "
-			    "registered, nor the maps\n");
+			    "registered, nor the maps; do it after the callback\n");
 	}
 	return rc;
 }
@@ -225,7 +225,8 @@ check_mapped(const struct udma_registration *reg, struct udma_vma *vma)
 			    ": not all of it is mapped and readable\n",
 			    reg->len, reg->vaddr);
 	} else if (rc != 0) {
-		SPDK_ERRLOG("cannot register memory: /proc/self/maps cannot be read: %s\n",
+		SPDK_ERRLOG("cannot register memory: /proc/self/maps cannot be read: %s; mount "
+			    "/proc\n",
 			    strerror(-rc));
 	}
 	return rc;

@@ -218,7 +218,10 @@ register_from_callback(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_no
 	int *rc = ctx;
 
 	(void)action;
+	capture_log();
 	assert_null(spdk_mem_map_alloc(0, NULL, NULL));
+	assert_logged_once("after the callback");
+	spdk_log_open(NULL);
 	spdk_mem_map_free(&same);
 	assert_ptr_equal(same, map);
 	*rc = spdk_mem_register((char *)vaddr + size, size);
