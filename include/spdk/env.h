@@ -407,9 +407,9 @@ int spdk_mem_register(void *vaddr, size_t len);
  * Takes registrations back, one or several adjacent ones, whole. Waits until no engine of this
  * process can be inside.
  *
- * \return 0; -EINVAL if address or length is not aligned or nothing is registered there; -ERANGE
- * for part of a registration; -EBUSY if an engine does not come to an end, and the memory stays
- * registered.
+ * \return 0; -EINVAL if address or length is not aligned, nothing is registered there, or it is
+ * memory from spdk_malloc(); -ERANGE for part of a registration; -EBUSY if an engine does not come
+ * to an end, and the memory stays registered.
  */
 int spdk_mem_unregister(void *vaddr, size_t len);
 /** Makes later registration inside the range need no memory. \return 0; -EINVAL; -ENOMEM. */

@@ -4,6 +4,7 @@
 #include "spdk/env.h"
 #include "spdk/util.h"
 #include "dma_chunk.h"
+#include "registry.h"
 
 #include <sys/syscall.h>
 
@@ -189,7 +190,7 @@ udma_dma_chunk_create(struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **
 		free(chunk);
 		return rc;
 	}
-	rc = spdk_mem_register(chunk->base, chunk->len);
+	rc = udma_registry_add_chunk(chunk->base, chunk->len);
 	if (rc != 0) {
 		spec->refused = true;
 		udma_dma_chunk_unmap(chunk);

@@ -16,6 +16,7 @@
 #include "heap.h"
 #include "memory_internal.h"
 #include "range_map.h"
+#include "registry.h"
 #include "sysfs.h"
 
 /* Nodes above are as good as any other. */
@@ -62,7 +63,7 @@ give_up(struct udma_dma_chunk *chunk)
 	udma_heap_withdraw(chunk->heap_chunk);
 	TAILQ_REMOVE(&memory.chunks, chunk, link);
 	pthread_mutex_unlock(&memory.lock);
-	rc = spdk_mem_unregister(chunk->base, chunk->len);
+	rc = udma_registry_remove_chunk(chunk->base, chunk->len);
 	pthread_mutex_lock(&memory.lock);
 	if (rc != 0) {
 		/* Something may still write there; so it stays, and is used again. */
@@ -215,7 +216,7 @@ grow(unsigned heap_index, size_t size, size_t align, bool *refused)
 	if (rc == 0 && enter(memory.heaps[heap_index], chunk) != 0) {
 		memory.total -= chunk->len;
 		pthread_mutex_unlock(&memory.lock);
-		if (spdk_mem_unregister(chunk->base, chunk->len) == 0) {
+		if (udma_registry_remove_chunk(chunk->base, chunk->len) == 0) {
 			udma_dma_chunk_unmap(chunk);
 		}
 		pthread_mutex_lock(&memory.lock);
@@ -499,7 +500,7 @@ udma_dma_memory_fini(void)
 		bytes += chunk->heap_chunk->used;
 		udma_heap_remove(chunk->heap_chunk);
 		pthread_mutex_unlock(&memory.lock);
-		if (spdk_mem_unregister(chunk->base, chunk->len) == 0) {
+		if (udma_registry_remove_chunk(chunk->base, chunk->len) == 0) {
 			udma_dma_chunk_unmap(chunk);
 		} else {
 			/* Better lost than written to after it has become something else. */

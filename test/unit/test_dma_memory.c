@@ -180,6 +180,36 @@ the_file_behind_memory_is_known(void **state)
 	spdk_free(p);
 }
 
+static void
+only_freeing_unregisters_it(void **state)
+{
+	char *p = spdk_dma_zmalloc(2 * MiB, 2 * MiB, NULL);
+	char *before = p - PAGE;
+
+	(void)state;
+	assert_non_null(p);
+	capture_log();
+	assert_int_equal(spdk_mem_unregister(p, 2 * MiB), -EINVAL);
+	assert_logged_once("spdk_free()");
+	assert_int_equal(spdk_mem_unregister(p, PAGE), -EINVAL);
+	assert_logged_once("spdk_free()");
+	assert_int_equal(spdk_mem_register(p + PAGE, PAGE), -EBUSY);
+	assert_logged_once("registered already");
+	spdk_log_open(NULL);
+	assert_reachable(p, 2 * MiB);
+	/* Nor does it go with a neighbour of the program's. */
+	if (mmap(before, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == before) {
+		assert_int_equal(spdk_mem_register(before, PAGE), 0);
+		assert_int_equal(spdk_mem_unregister(before, PAGE + 2 * MiB), -EINVAL);
+		assert_reachable(before, PAGE);
+		assert_reachable(p, 2 * MiB);
+		assert_int_equal(spdk_mem_unregister(before, PAGE), 0);
+		munmap(before, PAGE);
+	}
+	spdk_free(p);
+}
+
 /* ---- Where it comes from ---------------------------------------------------------------- */
 
 static size_t told_bytes;
@@ -758,6 +788,7 @@ main(void)
 		WITH_MEMORY(freeing_twice_or_what_is_not_ours_does_no_harm),
 		WITH_MEMORY(realloc_keeps_the_contents),
 		WITH_MEMORY(the_file_behind_memory_is_known),
+		WITH_MEMORY(only_freeing_unregisters_it),
 		WITH_MEMORY(memory_is_taken_when_it_is_needed_and_given_back),
 		cmocka_unit_test(there_are_few_chunks_however_much_is_allocated),
 		WITH_MEMORY(a_chunk_that_an_engine_is_busy_with_stays),
