@@ -24,7 +24,8 @@
 #define MPOL_PREFERRED 1
 #define MPOL_BIND      2
 
-#define MAP_TRIES 16
+/* Against other threads, of which one succeeds whenever another has to try again. */
+#define MAP_TRIES 1000
 
 /**
  * Gives a file its length. Beyond 'ulimit -f' the kernel not only fails but also sends this thread

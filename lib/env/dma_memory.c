@@ -176,6 +176,8 @@ way_out(int rc)
 	case -ENOMEM:
 	case -ENOSPC:
 		return "free some, or provide more hugepages";
+	case -EAGAIN:
+		return "other threads took each room for it; try again";
 	default:
 		return "the program must be allowed memfd_create(), mmap() and mbind()";
 	}
