@@ -56,7 +56,7 @@ struct spdk_env_opts {
 	int mem_channel;
 	/** The core of the thread that calls spdk_env_init(); -1 (default) for the lowest one. */
 	int main_core;
-	/** Largest amount of DMA memory in MiB; -1 (default) for no limit. */
+	/** Largest amount of DMA memory in MiB, rounded up to 2; -1 (default) for no limit. */
 	int mem_size;
 	/** Leave the PCI devices of the machine alone. Emulated and hooked ones still appear. */
 	bool no_pci;
@@ -167,7 +167,7 @@ void spdk_dma_free(void *buf);
  *
  * \param name shorter than SPDK_MAX_MEMZONE_NAME_LEN.
  * \param flags SPDK_MEMZONE_NO_IOVA_CONTIG if the devices need not see it in one piece.
- * \return the memory; NULL if the name is taken or too long, or there is no memory.
+ * \return the memory; NULL if the name is taken or too long, `len` is 0, or there is no memory.
  */
 void *spdk_memzone_reserve(const char *name, size_t len, int numa_id, unsigned flags);
 /** As spdk_memzone_reserve(). \param align a power of two. */
@@ -215,7 +215,7 @@ void spdk_mempool_free(struct spdk_mempool *mp);
 void *spdk_mempool_get(struct spdk_mempool *mp);
 /** All or nothing. \return 0; -ENOMEM if there are fewer than `count`. */
 int spdk_mempool_get_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count);
-/** Gives an element back to the pool it is from. */
+/** Gives an element back to the pool it is from. What is not an element that is out is refused. */
 void spdk_mempool_put(struct spdk_mempool *mp, void *ele);
 void spdk_mempool_put_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count);
 /** \return how many elements are in the pool now. */
@@ -345,7 +345,9 @@ enum spdk_mem_map_notify_action {
 
 /**
  * Told of each registration (after it can be translated) and removal (before it cannot). Regions
- * come whole, as registered. Runs on the thread that registers; it may not register or unregister.
+ * come whole, as registered. Runs on the thread that registers; it may not register or unregister,
+ * nor make or free a map. DMA memory it can have only as far as there is some already: more would
+ * have to be registered.
  *
  * \return 0, or a negative errno to refuse, which undoes the registration or the removal.
  */
@@ -374,9 +376,10 @@ struct spdk_mem_map *spdk_mem_map_alloc(uint64_t default_translation,
 /** Tells the map that everything is removed, frees it and sets `*pmap` to NULL. */
 void spdk_mem_map_free(struct spdk_mem_map **pmap);
 /**
- * Sets the answer for a range, page-aligned, over whatever was set there.
+ * Sets the answer for a range of whole pages of 4096 bytes, over whatever was set there. An empty
+ * one is accepted and does nothing.
  *
- * \return 0; -EINVAL if it is not aligned; -ENOMEM.
+ * \return 0; -EINVAL if it is not aligned, or not below 2^57; -ENOMEM.
  */
 int spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size,
 				 uint64_t translation);
@@ -405,9 +408,9 @@ int spdk_mem_register(void *vaddr, size_t len);
  * Takes registrations back, one or several adjacent ones, whole. Waits until no engine of this
  * process can be inside.
  *
- * \return 0; -EINVAL if address or length is not aligned or nothing is registered there; -ERANGE
- * for part of a registration; -EBUSY if an engine does not come to an end, and the memory stays
- * registered.
+ * \return 0; -EINVAL if address or length is not aligned, nothing is registered there, or it is
+ * memory from spdk_malloc(); -ERANGE for part of a registration; -EBUSY if an engine does not come
+ * to an end, and the memory stays registered.
  */
 int spdk_mem_unregister(void *vaddr, size_t len);
 /** Makes later registration inside the range need no memory. \return 0; -EINVAL; -ENOMEM. */

@@ -34,10 +34,11 @@ struct udma_dma_chunk_spec {
 	bool huge;      /* of hugepages */
 	int numa_id;    /* SPDK_ENV_NUMA_ID_ANY for any */
 	bool numa_only; /* not from another node */
+	bool refused; /* out: there was memory, but registering it failed, which has been logged */
 };
 
-/** \return 0; -ENOMEM if there is no such memory; what registering it failed with, logged. */
-int udma_dma_chunk_create(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **chunk);
+/** \return 0; a negative errno. */
+int udma_dma_chunk_create(struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **chunk);
 /** Unmaps and frees a chunk that has been unregistered. */
 void udma_dma_chunk_unmap(struct udma_dma_chunk *chunk);
 

@@ -4,7 +4,8 @@
  * spdk_malloc() and its family: heaps whose chunks are made when they are needed.
  *
  * The lock is never held while a chunk is registered or unregistered: whoever is told of that may
- * allocate and free.
+ * allocate what the chunks there are have room for, and free. It gets no new chunk, because that
+ * would have to be registered (-EDEADLK).
  */
 
 #include "spdk/stdinc.h"
@@ -15,6 +16,7 @@
 #include "heap.h"
 #include "memory_internal.h"
 #include "range_map.h"
+#include "registry.h"
 #include "sysfs.h"
 
 /* Nodes above are as good as any other. */
@@ -50,6 +52,59 @@ chunk_of(const void *ptr)
 		       : NULL;
 }
 
+/* ---- Shrinking -------------------------------------------------------------------------- */
+
+/** Gives a wholly free chunk up; locked, but not all the time. \return whether it is gone. */
+static bool
+give_up(struct udma_dma_chunk *chunk)
+{
+	int rc;
+
+	udma_heap_withdraw(chunk->heap_chunk);
+	TAILQ_REMOVE(&memory.chunks, chunk, link);
+	pthread_mutex_unlock(&memory.lock);
+	rc = udma_registry_remove_chunk(chunk->base, chunk->len);
+	pthread_mutex_lock(&memory.lock);
+	if (rc != 0) {
+		/* Something may still write there; so it stays, and is used again. */
+		TAILQ_INSERT_TAIL(&memory.chunks, chunk, link);
+		udma_heap_offer(chunk->heap_chunk);
+		return false;
+	}
+	udma_range_map_clear(&memory.chunk_map, (uintptr_t)chunk->base, chunk->len);
+	udma_heap_remove(chunk->heap_chunk);
+	memory.total -= chunk->len;
+	udma_dma_chunk_unmap(chunk);
+	return true;
+}
+
+/** Gives up the chunk that was kept. \return whether there was one, and it is gone. */
+static bool
+give_up_spare(void)
+{
+	struct udma_dma_chunk *spare = memory.spare;
+
+	memory.spare = NULL;
+	return spare != NULL && spare->heap_chunk->used == 0 && give_up(spare);
+}
+
+/** Gives a wholly free chunk up, or keeps it if there is no smaller one. */
+static void
+shrink(struct udma_dma_chunk *chunk)
+{
+	struct udma_dma_chunk *other = memory.spare;
+
+	if (other == NULL || other == chunk || other->heap_chunk->used != 0) {
+		memory.spare = chunk;
+		return;
+	}
+	if (other->len > chunk->len) {
+		memory.spare = chunk;
+		chunk = other;
+	}
+	give_up(chunk);
+}
+
 /* ---- Growing ---------------------------------------------------------------------------- */
 
 /** Sets bytes aside from the limit. \return the length a chunk may have; 0 if `need` is too much.
@@ -79,11 +134,11 @@ make_chunk(struct udma_dma_chunk_spec *spec, size_t need, struct udma_dma_chunk 
 		spec->huge = huge;
 		spec->len = wanted;
 		rc = udma_dma_chunk_create(spec, chunk);
-		if (rc == -ENOMEM && wanted > need) {
+		if (rc != 0 && (rc == -ENOMEM || !spec->refused) && wanted > need) {
 			spec->len = need;
 			rc = udma_dma_chunk_create(spec, chunk);
 		}
-		if (rc == 0) {
+		if (rc == 0 || spec->refused) { /* other pages would be refused as well */
 			break;
 		}
 	}
@@ -108,9 +163,34 @@ enter(struct udma_heap *heap, struct udma_dma_chunk *chunk)
 	return 0;
 }
 
-/** Adds a chunk and allocates from it; locked, but not all the time. */
-static void *
-grow_and_alloc(unsigned heap_index, size_t size, size_t align)
+static const char *
+way_out(int rc)
+{
+	switch (rc) {
+	case -EMFILE:
+		return "close files, or raise 'ulimit -n'";
+	case -ENFILE:
+		return "close files, or raise fs.file-max";
+	case -EFBIG:
+		return "raise 'ulimit -f'";
+	case -ENOMEM:
+	case -ENOSPC:
+		return "free some, or provide more hugepages";
+	case -EAGAIN:
+		return "other threads took each room for it; try again";
+	default:
+		return "the program must be allowed memfd_create(), mmap() and mbind()";
+	}
+}
+
+/**
+ * Adds a chunk from which an allocation succeeds; locked, but not all the time.
+ *
+ * \param refused set if that has been logged.
+ * \return 0; -EDQUOT if the limit does not allow it; another negative errno.
+ */
+static int
+grow(unsigned heap_index, size_t size, size_t align, bool *refused)
 {
 	size_t base_align = spdk_max(spdk_min(align, MAX_CHUNK_ALIGN), UDMA_DMA_CHUNK_ALIGN);
 	size_t need =
@@ -127,71 +207,48 @@ grow_and_alloc(unsigned heap_index, size_t size, size_t align)
 	int rc;
 
 	if (charged == 0) {
-		SPDK_ERRLOG("no room for %zu bytes of DMA memory: %zu MiB are taken of the %zu MiB "
-			    "that "
-			    "mem_size and the machine allow\n",
-			    size, memory.total >> 20, memory.limit >> 20);
-		return NULL;
+		return -EDQUOT;
 	}
 	pthread_mutex_unlock(&memory.lock);
 	rc = make_chunk(&spec, need, &chunk);
 	pthread_mutex_lock(&memory.lock);
 
+	*refused = spec.refused;
 	memory.total -= charged - (rc == 0 ? spec.len : 0);
 	if (rc == 0 && enter(memory.heaps[heap_index], chunk) != 0) {
 		memory.total -= chunk->len;
 		pthread_mutex_unlock(&memory.lock);
-		if (spdk_mem_unregister(chunk->base, chunk->len) == 0) {
+		if (udma_registry_remove_chunk(chunk->base, chunk->len) == 0) {
 			udma_dma_chunk_unmap(chunk);
 		}
 		pthread_mutex_lock(&memory.lock);
 		rc = -ENOMEM;
 	}
-	if (rc != 0) {
-		if (rc == -ENOMEM) { /* else the registration has said why */
-			SPDK_ERRLOG(
-				"no DMA memory for %zu bytes: the kernel has none left; free some, "
-				"or provide more hugepages\n",
-				size);
-		}
-		return NULL;
-	}
-	return udma_heap_alloc(memory.heaps[heap_index], size, align);
+	return rc;
 }
 
-/* ---- Shrinking -------------------------------------------------------------------------- */
-
-/** Gives a wholly free chunk up, or keeps it if there is no smaller one; locked, but not all the
- * time. */
-static void
-shrink(struct udma_dma_chunk *chunk)
+/** Allocates from a chunk that it adds; locked, but not all the time. \return NULL, logged. */
+static void *
+grow_and_alloc(unsigned heap_index, size_t size, size_t align)
 {
-	struct udma_dma_chunk *other = memory.spare;
-	int rc;
+	bool refused = false;
+	int rc = grow(heap_index, size, align, &refused);
 
-	if (other == NULL || other == chunk || other->heap_chunk->used != 0) {
-		memory.spare = chunk;
-		return;
+	if ((rc == -EDQUOT || rc == -ENOMEM) && give_up_spare()) {
+		rc = grow(heap_index, size, align, &refused);
 	}
-	if (other->len > chunk->len) {
-		memory.spare = chunk;
-		chunk = other;
+	if (rc == 0) {
+		return udma_heap_alloc(memory.heaps[heap_index], size, align);
 	}
-	udma_heap_withdraw(chunk->heap_chunk);
-	TAILQ_REMOVE(&memory.chunks, chunk, link);
-	pthread_mutex_unlock(&memory.lock);
-	rc = spdk_mem_unregister(chunk->base, chunk->len);
-	pthread_mutex_lock(&memory.lock);
-	if (rc != 0) {
-		/* Something may still write there; so it stays, and is used again. */
-		TAILQ_INSERT_TAIL(&memory.chunks, chunk, link);
-		udma_heap_offer(chunk->heap_chunk);
-		return;
+	if (rc == -EDQUOT) {
+		SPDK_ERRLOG("no room for %zu bytes of DMA memory: %zu MiB are taken of the %zu MiB "
+			    "that mem_size and the machine allow; free some, or raise mem_size\n",
+			    size, memory.total >> 20, memory.limit >> 20);
+	} else if (!refused) {
+		SPDK_ERRLOG("no DMA memory for %zu bytes: %s; %s\n", size, strerror(-rc),
+			    way_out(rc));
 	}
-	udma_range_map_clear(&memory.chunk_map, (uintptr_t)chunk->base, chunk->len);
-	udma_heap_remove(chunk->heap_chunk);
-	memory.total -= chunk->len;
-	udma_dma_chunk_unmap(chunk);
+	return NULL;
 }
 
 /* ---- Allocating ------------------------------------------------------------------------- */
@@ -417,7 +474,8 @@ udma_dma_memory_init(const struct spdk_env_opts *opts)
 	memory.numa_nodes = find_numa_nodes();
 	memory.limit = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)getpagesize();
 	if (opts->mem_size >= 0) {
-		memory.limit = spdk_min(memory.limit, (size_t)opts->mem_size << 20);
+		memory.limit = spdk_min(memory.limit, SPDK_ALIGN_CEIL((size_t)opts->mem_size << 20,
+								      UDMA_DMA_CHUNK_ALIGN));
 	}
 	memory.next_base = opts->base_virtaddr;
 	memory.started = true;
@@ -444,7 +502,7 @@ udma_dma_memory_fini(void)
 		bytes += chunk->heap_chunk->used;
 		udma_heap_remove(chunk->heap_chunk);
 		pthread_mutex_unlock(&memory.lock);
-		if (spdk_mem_unregister(chunk->base, chunk->len) == 0) {
+		if (udma_registry_remove_chunk(chunk->base, chunk->len) == 0) {
 			udma_dma_chunk_unmap(chunk);
 		} else {
 			/* Better lost than written to after it has become something else. */

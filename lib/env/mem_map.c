@@ -173,12 +173,31 @@ spdk_mem_map_free(struct spdk_mem_map **pmap)
 	*pmap = NULL;
 }
 
+/** \return 0 for a range of whole pages, also an empty one; -EINVAL, logged. */
+static int
+check_range(const char *what, uint64_t vaddr, uint64_t size)
+{
+	uint64_t space = 1ULL << UDMA_RANGE_MAP_ADDR_BITS;
+
+	if (((vaddr | size) & (UDMA_RANGE_MAP_PAGE - 1)) != 0 || vaddr > space ||
+	    size > space - vaddr) {
+		SPDK_ERRLOG("cannot %s the translation of %" PRIu64 " bytes at %#" PRIx64
+			    ": address and size must be multiples of %llu, below 2^%d\n",
+			    what, size, vaddr, UDMA_RANGE_MAP_PAGE, UDMA_RANGE_MAP_ADDR_BITS);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int
 spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size,
 			     uint64_t translation)
 {
-	int rc;
+	int rc = check_range("set", vaddr, size);
 
+	if (rc != 0 || size == 0) {
+		return rc;
+	}
 	pthread_mutex_lock(&map->write_lock);
 	rc = udma_range_map_set(&map->translations, vaddr, size, translation);
 	pthread_mutex_unlock(&map->write_lock);
@@ -192,8 +211,11 @@ spdk_mem_map_set_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t 
 int
 spdk_mem_map_clear_translation(struct spdk_mem_map *map, uint64_t vaddr, uint64_t size)
 {
-	int rc;
+	int rc = check_range("clear", vaddr, size);
 
+	if (rc != 0 || size == 0) {
+		return rc;
+	}
 	pthread_mutex_lock(&map->write_lock);
 	rc = udma_range_map_clear(&map->translations, vaddr, size);
 	pthread_mutex_unlock(&map->write_lock);

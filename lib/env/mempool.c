@@ -15,6 +15,8 @@
 /* No two elements share a cache line. */
 #define ELEMENT_ALIGN 64
 
+#define OUT_BITS 64 /* in a word of the map of elements that are out */
+
 struct spdk_mempool {
 	char name[SPDK_MAX_MEMPOOL_NAME_LEN];
 	char *memory;
@@ -23,6 +25,7 @@ struct spdk_mempool {
 	TAILQ_ENTRY(spdk_mempool) link;
 
 	struct udma_spin lock;
+	uint64_t *out; /* see take_out(): a bit for each ELEMENT_ALIGN of memory */
 	size_t available;
 	void *stack[];
 };
@@ -51,6 +54,9 @@ spdk_mempool_lookup(const char *name)
 {
 	struct spdk_mempool *mp;
 
+	if (name == NULL) {
+		return NULL;
+	}
 	pthread_mutex_lock(&pools_lock);
 	mp = find_pool(name);
 	pthread_mutex_unlock(&pools_lock);
@@ -84,6 +90,7 @@ static void
 destroy(struct spdk_mempool *mp)
 {
 	spdk_free(mp->memory);
+	free(mp->out);
 	free(mp);
 }
 
@@ -113,6 +120,12 @@ create(const char *name, size_t count, size_t ele_size, int numa_id)
 	mp->memory = spdk_zmalloc(len, ELEMENT_ALIGN, NULL, numa_id, SPDK_MALLOC_DMA);
 	if (mp->memory == NULL) {
 		free(mp);
+		return NULL;
+	}
+	mp->out = calloc(SPDK_CEIL_DIV(len / ELEMENT_ALIGN, OUT_BITS), sizeof(*mp->out));
+	if (mp->out == NULL) {
+		SPDK_ERRLOG("no memory for pool %s of %zu elements\n", name, count);
+		destroy(mp);
 		return NULL;
 	}
 	snprintf(mp->name, sizeof(mp->name), "%s", name);
@@ -186,6 +199,35 @@ udma_mempools_fini(void)
 
 /* ---- Elements --------------------------------------------------------------------------- */
 
+/** Takes an element, and sets the bit of where it begins, which says that it is out; locked. */
+static void *
+take_out(struct spdk_mempool *mp)
+{
+	/* What was put last is the likeliest to be in a cache. */
+	char *ele = mp->stack[--mp->available];
+	size_t at = (size_t)(ele - mp->memory) / ELEMENT_ALIGN;
+
+	mp->out[at / OUT_BITS] |= 1ULL << at % OUT_BITS;
+	return ele;
+}
+
+/** Puts an element back; locked. \return false if it is not one, or was not out. */
+static bool
+put_back(struct spdk_mempool *mp, void *ele)
+{
+	uintptr_t into = (uintptr_t)ele - (uintptr_t)mp->memory;
+	size_t at = into / ELEMENT_ALIGN;
+	uint64_t bit = 1ULL << at % OUT_BITS;
+
+	if (into >= mp->count * mp->stride || into % ELEMENT_ALIGN != 0 ||
+	    !(mp->out[at / OUT_BITS] & bit)) {
+		return false;
+	}
+	mp->out[at / OUT_BITS] &= ~bit;
+	mp->stack[mp->available++] = ele;
+	return true;
+}
+
 int
 spdk_mempool_get_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
 {
@@ -193,11 +235,9 @@ spdk_mempool_get_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
 
 	udma_spin_lock(&mp->lock);
 	if (count <= mp->available) {
-		/* What was put last is the likeliest to be in a cache. */
 		for (size_t i = 0; i < count; i++) {
-			ele_arr[i] = mp->stack[mp->available - 1 - i];
+			ele_arr[i] = take_out(mp);
 		}
-		mp->available -= count;
 		rc = 0;
 	}
 	udma_spin_unlock(&mp->lock);
@@ -215,24 +255,20 @@ spdk_mempool_get(struct spdk_mempool *mp)
 void
 spdk_mempool_put_bulk(struct spdk_mempool *mp, void **ele_arr, size_t count)
 {
-	bool fits;
+	size_t refused = 0;
+	void *first = NULL;
 
+	udma_spin_lock(&mp->lock);
 	for (size_t i = 0; i < count; i++) {
-		if ((uintptr_t)ele_arr[i] - (uintptr_t)mp->memory >= mp->count * mp->stride) {
-			SPDK_ERRLOG("%p is not an element of pool %s, and is not put there\n",
-				    ele_arr[i], mp->name);
-			return;
+		if (!put_back(mp, ele_arr[i]) && refused++ == 0) {
+			first = ele_arr[i];
 		}
 	}
-	udma_spin_lock(&mp->lock);
-	fits = count <= mp->count - mp->available;
-	if (fits) {
-		memcpy(&mp->stack[mp->available], ele_arr, count * sizeof(*ele_arr));
-		mp->available += count;
-	}
 	udma_spin_unlock(&mp->lock);
-	if (!fits) {
-		SPDK_ERRLOG("pool %s was given an element twice, and ignores it\n", mp->name);
+	if (refused != 0) {
+		SPDK_ERRLOG("%zu of %zu not put into pool %s, first %p: not an element of it, or "
+			    "put already; put each once, by the address that getting it gave\n",
+			    refused, count, mp->name, first);
 	}
 }
 

@@ -44,6 +44,7 @@ create_zone(const char *name, size_t len, int numa_id, unsigned flags, unsigned 
 	struct memzone *zone = calloc(1, sizeof(*zone));
 
 	if (zone == NULL) {
+		SPDK_ERRLOG("no memory to remember memory zone %s with\n", name);
 		return NULL;
 	}
 	zone->addr = spdk_zmalloc(len, align, NULL, numa_id, SPDK_MALLOC_DMA);
@@ -74,6 +75,10 @@ spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, unsigned
 	if (name == NULL || strlen(name) >= SPDK_MAX_MEMZONE_NAME_LEN) {
 		SPDK_ERRLOG("the name of a memory zone has at most %d characters\n",
 			    SPDK_MAX_MEMZONE_NAME_LEN - 1);
+		return NULL;
+	}
+	if (len == 0) {
+		SPDK_ERRLOG("memory zone %s cannot have a length of 0\n", name);
 		return NULL;
 	}
 	if (spdk_memzone_lookup(name) != NULL) {
@@ -113,6 +118,9 @@ spdk_memzone_lookup(const char *name)
 	struct memzone *zone;
 	void *addr;
 
+	if (name == NULL) {
+		return NULL;
+	}
 	pthread_mutex_lock(&zones_lock);
 	zone = find_zone(name);
 	addr = zone != NULL ? zone->addr : NULL;
@@ -125,6 +133,10 @@ spdk_memzone_free(const char *name)
 {
 	struct memzone *zone;
 
+	if (name == NULL) {
+		SPDK_ERRLOG("a memory zone is freed by its name, not by NULL\n");
+		return -ENOENT;
+	}
 	pthread_mutex_lock(&zones_lock);
 	zone = find_zone(name);
 	if (zone != NULL) {

@@ -22,6 +22,7 @@
  */
 #define REGION_CONTINUES   1ULL /* a further piece of the registration of the region before it */
 #define REGION_NO_CHILD    2ULL /* kept from the children of fork() */
+#define REGION_CHUNK       4ULL /* of spdk_malloc(), whose it is to unregister */
 #define REGION_OFFSET_MASK (~(UDMA_RANGE_MAP_PAGE - 1))
 
 #define MPOL_F_NODE (1 << 0)
@@ -83,7 +84,7 @@ udma_registry_lock(void)
 
 	if (rc != 0) {
 		SPDK_ERRLOG("a callback that is told of registrations may not change what is "
-			    "registered, nor the maps\n");
+			    "registered, nor the maps; do it after the callback\n");
 	}
 	return rc;
 }
@@ -156,9 +157,9 @@ forget(const struct udma_registration *reg)
 
 /** Makes memory translatable. \return 0; a negative errno, logged, and nothing has changed. */
 static int
-learn(const struct udma_registration *reg, const struct udma_vma *vma)
+learn(const struct udma_registration *reg, const struct udma_vma *vma, uint64_t flags)
 {
-	uint64_t end = reg->vaddr + reg->len, flags = 0, iova, len;
+	uint64_t end = reg->vaddr + reg->len, iova, len;
 
 	/*
 	 * A child of fork() that shares private pages would leave the parent with a copy at its
@@ -167,7 +168,7 @@ learn(const struct udma_registration *reg, const struct udma_vma *vma)
 	 */
 	if (udma_iova_kind() == UDMA_IOVA_PA && !vma->shared &&
 	    madvise((void *)(uintptr_t)reg->vaddr, reg->len, MADV_DONTFORK) == 0) {
-		flags = REGION_NO_CHILD;
+		flags |= REGION_NO_CHILD;
 	}
 	for (uint64_t at = reg->vaddr; at < end; at += len) {
 		int rc;
@@ -225,14 +226,15 @@ check_mapped(const struct udma_registration *reg, struct udma_vma *vma)
 			    ": not all of it is mapped and readable\n",
 			    reg->len, reg->vaddr);
 	} else if (rc != 0) {
-		SPDK_ERRLOG("cannot register memory: /proc/self/maps cannot be read: %s\n",
+		SPDK_ERRLOG("cannot register memory: /proc/self/maps cannot be read: %s; mount "
+			    "/proc\n",
 			    strerror(-rc));
 	}
 	return rc;
 }
 
 static int
-register_locked(const struct udma_registration *reg)
+register_locked(const struct udma_registration *reg, uint64_t flags)
 {
 	struct udma_range there;
 	struct udma_vma vma;
@@ -251,7 +253,7 @@ register_locked(const struct udma_registration *reg)
 	}
 	rc = check_mapped(reg, &vma);
 	if (rc == 0) {
-		rc = learn(reg, &vma);
+		rc = learn(reg, &vma, flags);
 	}
 	if (rc == 0) {
 		rc = udma_mem_maps_tell_registered(reg);
@@ -262,8 +264,8 @@ register_locked(const struct udma_registration *reg)
 	return rc;
 }
 
-int
-spdk_mem_register(void *vaddr, size_t len)
+static int
+register_range(void *vaddr, size_t len, uint64_t flags)
 {
 	struct udma_registration reg = {(uintptr_t)vaddr, len};
 	int rc = check_range("register", vaddr, len);
@@ -273,22 +275,46 @@ spdk_mem_register(void *vaddr, size_t len)
 	}
 	rc = udma_registry_lock();
 	if (rc == 0) {
-		rc = register_locked(&reg);
+		rc = register_locked(&reg, flags);
 		udma_registry_unlock();
 	}
 	return rc;
 }
 
-/** \return 0 if [start, end) is made of whole registrations; -EINVAL; -ERANGE; logged. */
+int
+spdk_mem_register(void *vaddr, size_t len)
+{
+	return register_range(vaddr, len, 0);
+}
+
+int
+udma_registry_add_chunk(void *vaddr, size_t len)
+{
+	return register_range(vaddr, len, REGION_CHUNK);
+}
+
+/**
+ * \param flags what the regions have to have of REGION_CHUNK.
+ * \return 0 if [start, end) is made of whole registrations; -EINVAL; -ERANGE; logged.
+ */
 static int
-check_whole(uint64_t start, uint64_t end)
+check_whole(uint64_t start, uint64_t end, uint64_t flags)
 {
 	struct udma_registration reg;
+	struct udma_range range;
 
 	for (uint64_t at = start; at < end; at = reg.vaddr + reg.len) {
 		if (!udma_registry_find(at, &reg)) {
 			SPDK_ERRLOG("cannot unregister %" PRIu64 " bytes at %#" PRIx64
 				    ": nothing is registered at %#" PRIx64 "\n",
+				    end - start, start, at);
+			return -EINVAL;
+		}
+		udma_range_map_lookup(&regions, at, &range);
+		if ((range.value & REGION_CHUNK) != flags) {
+			SPDK_ERRLOG("cannot unregister %" PRIu64 " bytes at %#" PRIx64
+				    ": the memory at %#" PRIx64 " is from spdk_malloc(); "
+				    "spdk_free() it\n",
 				    end - start, start, at);
 			return -EINVAL;
 		}
@@ -303,10 +329,10 @@ check_whole(uint64_t start, uint64_t end)
 }
 
 static int
-unregister_locked(uint64_t start, uint64_t end)
+unregister_locked(uint64_t start, uint64_t end, uint64_t flags)
 {
 	struct udma_registration reg;
-	int rc = check_whole(start, end);
+	int rc = check_whole(start, end, flags);
 
 	if (rc != 0) {
 		return rc;
@@ -330,8 +356,8 @@ unregister_locked(uint64_t start, uint64_t end)
 	return 0;
 }
 
-int
-spdk_mem_unregister(void *vaddr, size_t len)
+static int
+unregister_range(void *vaddr, size_t len, uint64_t flags)
 {
 	int rc = check_range("unregister", vaddr, len);
 
@@ -340,10 +366,22 @@ spdk_mem_unregister(void *vaddr, size_t len)
 	}
 	rc = udma_registry_lock();
 	if (rc == 0) {
-		rc = unregister_locked((uintptr_t)vaddr, (uintptr_t)vaddr + len);
+		rc = unregister_locked((uintptr_t)vaddr, (uintptr_t)vaddr + len, flags);
 		udma_registry_unlock();
 	}
 	return rc;
+}
+
+int
+spdk_mem_unregister(void *vaddr, size_t len)
+{
+	return unregister_range(vaddr, len, 0);
+}
+
+int
+udma_registry_remove_chunk(void *vaddr, size_t len)
+{
+	return unregister_range(vaddr, len, REGION_CHUNK);
 }
 
 int

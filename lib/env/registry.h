@@ -20,6 +20,11 @@ void udma_registry_fini(void);
 int udma_registry_lock(void);
 void udma_registry_unlock(void);
 
+/** spdk_mem_register() for what spdk_malloc() gives out, and the program cannot unregister. */
+int udma_registry_add_chunk(void *vaddr, size_t len);
+/** Undoes udma_registry_add_chunk(). \return as spdk_mem_unregister(). */
+int udma_registry_remove_chunk(void *vaddr, size_t len);
+
 struct udma_registration {
 	uint64_t vaddr;
 	uint64_t len;

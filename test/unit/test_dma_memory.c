@@ -2,8 +2,12 @@
 
 #include "memory_test.h"
 
+#include "support.h"
+
 #include <linux/magic.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 static void
 start_with(const struct spdk_env_opts *opts)
@@ -176,6 +180,36 @@ the_file_behind_memory_is_known(void **state)
 	spdk_free(p);
 }
 
+static void
+only_freeing_unregisters_it(void **state)
+{
+	char *p = spdk_dma_zmalloc(2 * MiB, 2 * MiB, NULL);
+	char *before = p - PAGE;
+
+	(void)state;
+	assert_non_null(p);
+	capture_log();
+	assert_int_equal(spdk_mem_unregister(p, 2 * MiB), -EINVAL);
+	assert_logged_once("spdk_free()");
+	assert_int_equal(spdk_mem_unregister(p, PAGE), -EINVAL);
+	assert_logged_once("spdk_free()");
+	assert_int_equal(spdk_mem_register(p + PAGE, PAGE), -EBUSY);
+	assert_logged_once("registered already");
+	spdk_log_open(NULL);
+	assert_reachable(p, 2 * MiB);
+	/* Nor does it go with a neighbour of the program's. */
+	if (mmap(before, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == before) {
+		assert_int_equal(spdk_mem_register(before, PAGE), 0);
+		assert_int_equal(spdk_mem_unregister(before, PAGE + 2 * MiB), -EINVAL);
+		assert_reachable(before, PAGE);
+		assert_reachable(p, 2 * MiB);
+		assert_int_equal(spdk_mem_unregister(before, PAGE), 0);
+		munmap(before, PAGE);
+	}
+	spdk_free(p);
+}
+
 /* ---- Where it comes from ---------------------------------------------------------------- */
 
 static size_t told_bytes;
@@ -310,6 +344,33 @@ mem_size_is_a_limit(void **state)
 }
 
 static void
+what_is_free_can_be_had_up_to_the_limit(void **state)
+{
+	struct spdk_env_opts opts = memory_opts();
+	char *p;
+
+	(void)state;
+	opts.mem_size = 7; /* which is 8 */
+	start_with(&opts);
+	spdk_free(spdk_dma_malloc(MiB, 0, NULL));
+	p = spdk_dma_malloc(7 * MiB, 0, NULL);
+	assert_non_null(p);
+	assert_reachable(p, 7 * MiB);
+	capture_log();
+	assert_null(spdk_dma_malloc(2 * MiB, 0, NULL));
+	assert_logged_once("mem_size");
+	spdk_log_open(NULL);
+	spdk_free(p);
+	/* What was kept and is in use again stays. */
+	p = spdk_dma_zmalloc(MiB, 0, NULL);
+	assert_non_null(p);
+	assert_null(spdk_dma_malloc(8 * MiB, 0, NULL));
+	assert_reachable(p, MiB);
+	assert_true(is_zero((unsigned char *)p, MiB));
+	udma_memory_fini();
+}
+
+static void
 the_base_address_is_a_hint(void **state)
 {
 	struct spdk_env_opts opts = memory_opts();
@@ -412,6 +473,127 @@ hugepages_are_used_first_and_ordinary_memory_after_them(void **state)
 	start_with(&opts);
 	assert_false(is_huge(spdk_dma_zmalloc(2 * MiB, 0, NULL)));
 	udma_memory_fini();
+}
+
+/** Runs in a child, for limits that would not go away again. \return its exit status. */
+static int
+in_child(int (*run)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		_exit(run());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status)) {
+		fail_msg("the child was killed by signal %d", WTERMSIG(status));
+	}
+	return WEXITSTATUS(status);
+}
+
+static int
+allocate_under_a_file_size_limit(void)
+{
+	const struct rlimit one_mib = {MiB, MiB};
+	struct spdk_env_opts opts = memory_opts();
+	sigset_t after, pending;
+
+	opts.no_huge = true;
+	if (udma_memory_init(&opts, UDMA_IOVA_VA, 64) != 0 ||
+	    setrlimit(RLIMIT_FSIZE, &one_mib) != 0) {
+		return 1;
+	}
+	capture_log();
+	if (spdk_dma_malloc(64, 0, NULL) != NULL) {
+		return 2;
+	}
+	if (g_log_lines != 1 || strstr(g_logged, "ulimit -f") == NULL) {
+		return 4;
+	}
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	sigpending(&pending);
+	return sigismember(&after, SIGXFSZ) || sigismember(&pending, SIGXFSZ) ? 3 : 0;
+}
+
+static int
+allocate_with_a_signal_pending(void)
+{
+	sigset_t xfsz, pending;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &xfsz, NULL);
+	raise(SIGXFSZ);
+	if (allocate_under_a_file_size_limit() != 3) {
+		return 1;
+	}
+	sigpending(&pending);
+	return sigismember(&pending, SIGXFSZ) ? 0 : 2;
+}
+
+static int
+allocate_without_file_descriptors(void)
+{
+	const struct rlimit none = {0, 0};
+	struct spdk_env_opts opts = memory_opts();
+
+	if (udma_memory_init(&opts, UDMA_IOVA_VA, 64) != 0 ||
+	    setrlimit(RLIMIT_NOFILE, &none) != 0) {
+		return 1;
+	}
+	capture_log();
+	if (spdk_dma_malloc(64, 0, NULL) != NULL) {
+		return 2;
+	}
+	return g_log_lines != 1 || strstr(g_logged, "no DMA memory for 64 bytes: ") == NULL ||
+			       strstr(g_logged, strerror(EMFILE)) == NULL ||
+			       strstr(g_logged, "ulimit -n") == NULL
+		       ? 3
+		       : 0;
+}
+
+static void
+the_log_names_the_limit_that_was_met(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(allocate_without_file_descriptors), 0);
+}
+
+static int
+refuse_registration(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action action,
+		    void *vaddr, size_t size)
+{
+	(void)ctx, (void)map, (void)vaddr, (void)size;
+	if (action == SPDK_MEM_MAP_NOTIFY_REGISTER) {
+		SPDK_ERRLOG("refused\n");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void
+a_refused_registration_is_logged_by_who_refuses(void **state)
+{
+	const struct spdk_mem_map_ops ops = {.notify_cb = refuse_registration};
+	struct spdk_mem_map *map = spdk_mem_map_alloc(0, &ops, NULL);
+
+	(void)state;
+	capture_log();
+	assert_null(spdk_dma_malloc(64, 0, NULL));
+	assert_logged_once("refused");
+	spdk_log_open(NULL);
+	spdk_mem_map_free(&map);
+}
+
+static void
+a_limit_of_file_sizes_does_not_kill(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(allocate_under_a_file_size_limit), 0);
+	/* A signal of the program's own is not eaten. */
+	assert_int_equal(in_child(allocate_with_a_signal_pending), 0);
 }
 
 /* ---- Start and end ---------------------------------------------------------------------- */
@@ -606,13 +788,18 @@ main(void)
 		WITH_MEMORY(freeing_twice_or_what_is_not_ours_does_no_harm),
 		WITH_MEMORY(realloc_keeps_the_contents),
 		WITH_MEMORY(the_file_behind_memory_is_known),
+		WITH_MEMORY(only_freeing_unregisters_it),
 		WITH_MEMORY(memory_is_taken_when_it_is_needed_and_given_back),
 		cmocka_unit_test(there_are_few_chunks_however_much_is_allocated),
 		WITH_MEMORY(a_chunk_that_an_engine_is_busy_with_stays),
 		cmocka_unit_test(mem_size_is_a_limit),
+		cmocka_unit_test(what_is_free_can_be_had_up_to_the_limit),
 		cmocka_unit_test(the_base_address_is_a_hint),
 		cmocka_unit_test(a_node_that_does_not_exist_is_any_unless_enforced),
 		cmocka_unit_test(hugepages_are_used_first_and_ordinary_memory_after_them),
+		cmocka_unit_test(a_limit_of_file_sizes_does_not_kill),
+		cmocka_unit_test(the_log_names_the_limit_that_was_met),
+		WITH_MEMORY(a_refused_registration_is_logged_by_who_refuses),
 		cmocka_unit_test(the_end_frees_what_the_program_did_not),
 		WITH_MEMORY(threads_allocate_at_once),
 		WITH_MEMORY(no_thread_maps_over_anothers_chunk),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "memory_test.h"
+#include "support.h"
 
 #define NOWHERE 0xdeadULL
 
@@ -217,7 +218,10 @@ register_from_callback(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_no
 	int *rc = ctx;
 
 	(void)action;
+	capture_log();
 	assert_null(spdk_mem_map_alloc(0, NULL, NULL));
+	assert_logged_once("after the callback");
+	spdk_log_open(NULL);
 	spdk_mem_map_free(&same);
 	assert_ptr_equal(same, map);
 	*rc = spdk_mem_register((char *)vaddr + size, size);
@@ -287,6 +291,29 @@ ranges_are_set_and_cleared(void **state)
 	assert_int_equal(spdk_mem_map_set_translation(map, 1, PAGE, 1), -EINVAL);
 	assert_int_equal(spdk_mem_map_set_translation(map, 0, 1, 1), -EINVAL);
 	assert_int_equal(spdk_mem_map_clear_translation(map, 1, PAGE), -EINVAL);
+	spdk_mem_map_free(&map);
+}
+
+static void
+an_empty_range_is_set_without_complaint(void **state)
+{
+	struct spdk_mem_map *map = spdk_mem_map_alloc(NOWHERE, NULL, NULL);
+
+	(void)state;
+	capture_log();
+	assert_int_equal(spdk_mem_map_set_translation(map, GiB, 0, 1), 0);
+	assert_int_equal(spdk_mem_map_clear_translation(map, GiB, 0), 0);
+	assert_int_equal(g_log_lines, 0);
+	assert_answer(map, GiB, 100, NOWHERE, 100);
+	assert_int_equal(spdk_mem_map_set_translation(map, GiB + 1, 0, 1), -EINVAL);
+	assert_logged_once("multiples of 4096");
+	assert_int_equal(spdk_mem_map_clear_translation(map, GiB, 1), -EINVAL);
+	assert_logged_once("multiples of 4096");
+	assert_int_equal(spdk_mem_map_set_translation(map, 1ULL << 57, PAGE, 1), -EINVAL);
+	assert_logged_once("2^57");
+	assert_int_equal(spdk_mem_map_set_translation(map, PAGE, 0 - PAGE, 1), -EINVAL);
+	assert_logged_once("2^57");
+	spdk_log_open(NULL);
 	spdk_mem_map_free(&map);
 }
 
@@ -361,6 +388,7 @@ main(void)
 		WITH_MEMORY(a_map_that_refuses_what_is_registered_is_not_made),
 		WITH_MEMORY(a_callback_that_registers_gets_an_error_not_a_deadlock),
 		WITH_MEMORY(ranges_are_set_and_cleared),
+		WITH_MEMORY(an_empty_range_is_set_without_complaint),
 		WITH_MEMORY(neighbours_are_joined_where_the_program_says_so),
 		WITH_MEMORY(a_callback_sets_its_maps_translations),
 	};

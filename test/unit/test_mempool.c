@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "memory_test.h"
+#include "support.h"
 
 #define ANY           SPDK_ENV_NUMA_ID_ANY
 #define DEFAULT_CACHE SPDK_MEMPOOL_DEFAULT_CACHE_SIZE
@@ -94,6 +95,7 @@ names_are_unique(void **state)
 	assert_string_equal(spdk_mempool_get_name(mp), "same");
 	assert_ptr_equal(spdk_mempool_lookup("same"), mp);
 	assert_null(spdk_mempool_lookup("other"));
+	assert_null(spdk_mempool_lookup(NULL));
 	spdk_mempool_free(mp);
 	assert_null(spdk_mempool_lookup("same"));
 	mp = spdk_mempool_create("same", 4, 8, 0, ANY);
@@ -163,6 +165,51 @@ what_is_put_twice_or_is_foreign_is_ignored(void **state)
 	spdk_mempool_put_bulk(mp, got, 3);
 	spdk_mempool_put(mp, got[0]);
 	assert_int_equal(spdk_mempool_count(mp), 3);
+	spdk_mempool_free(mp);
+}
+
+static void
+an_element_is_put_by_its_own_address(void **state)
+{
+	struct spdk_mempool *mp = spdk_mempool_create("pool", 3, 1000, 0, ANY);
+	const size_t inside[] = {1, 8, 64, 512};
+	char *got[3];
+
+	(void)state;
+	assert_int_equal(spdk_mempool_get_bulk(mp, (void **)got, 3), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		capture_log();
+		spdk_mempool_put(mp, got[1] + inside[i]);
+		assert_logged_once("pool");
+		assert_int_equal(spdk_mempool_count(mp), 0);
+	}
+	spdk_log_open(NULL);
+	spdk_mempool_put_bulk(mp, (void **)got, 3);
+	assert_int_equal(spdk_mempool_count(mp), 3);
+	spdk_mempool_free(mp);
+}
+
+static void
+an_element_that_is_put_twice_has_one_owner(void **state)
+{
+	struct spdk_mempool *mp = spdk_mempool_create("pool", 130, 8, 0, ANY);
+	void *got[130], *twice[2];
+
+	(void)state;
+	assert_int_equal(spdk_mempool_get_bulk(mp, got, 130), 0);
+	spdk_mempool_put(mp, got[70]);
+	capture_log();
+	spdk_mempool_put(mp, got[70]); /* while others are out */
+	assert_logged_once("pool");
+	twice[0] = twice[1] = got[7];
+	spdk_mempool_put_bulk(mp, twice, 2);
+	assert_logged_once("pool");
+	spdk_log_open(NULL);
+	assert_int_equal(spdk_mempool_count(mp), 2);
+	assert_ptr_not_equal(spdk_mempool_get(mp), spdk_mempool_get(mp));
+	assert_null(spdk_mempool_get(mp));
+	spdk_mempool_put_bulk(mp, got, 130);
+	assert_int_equal(spdk_mempool_count(mp), 130);
 	spdk_mempool_free(mp);
 }
 
@@ -291,6 +338,8 @@ main(void)
 		WITH_MEMORY(impossible_pools_are_refused),
 		WITH_MEMORY(bulk_is_all_or_nothing),
 		WITH_MEMORY(what_is_put_twice_or_is_foreign_is_ignored),
+		WITH_MEMORY(an_element_is_put_by_its_own_address),
+		WITH_MEMORY(an_element_that_is_put_twice_has_one_owner),
 		WITH_MEMORY(elements_are_constructed_before_they_can_be_had),
 		WITH_MEMORY(pools_end_with_the_environment),
 		WITH_MEMORY(no_element_is_had_by_two_threads),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "memory_test.h"
+#include "support.h"
 
 #define ANY SPDK_ENV_NUMA_ID_ANY
 
@@ -32,7 +33,12 @@ names_are_unique_and_of_limited_length(void **state)
 	assert_non_null(spdk_memzone_reserve("0123456789012345678901234567890", 64, ANY, 0));
 	assert_null(spdk_memzone_reserve("01234567890123456789012345678901", 64, ANY, 0));
 	assert_null(spdk_memzone_reserve(NULL, 64, ANY, 0));
+	capture_log();
 	assert_null(spdk_memzone_reserve("empty", 0, ANY, 0));
+	assert_logged_once("empty");
+	spdk_log_open(NULL);
+	assert_null(spdk_memzone_lookup(NULL));
+	assert_int_equal(spdk_memzone_free(NULL), -ENOENT);
 	assert_null(spdk_memzone_reserve("too much", SIZE_MAX, ANY, 0));
 	assert_null(spdk_memzone_lookup("too much"));
 }
