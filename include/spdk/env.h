@@ -293,8 +293,8 @@ typedef int (*thread_start_fn)(void *);
 /**
  * Runs a function in a thread pinned to a core. One function at a time runs on a core.
  *
- * \return 0; -1 on a core that is not ours or the caller's own; -EBUSY while one runs there; another
- * negative errno if the thread cannot be made.
+ * \return 0; -1 on a core that is not ours or the caller's own; -EBUSY while one runs there;
+ * another negative errno if the thread cannot be made.
  */
 int spdk_env_thread_launch_pinned(uint32_t core, thread_start_fn fn, void *arg);
 /** Waits until the functions on all cores have returned. */

@@ -30,7 +30,8 @@
 
 #ifndef SLIST_FOREACH_SAFE
 #define SLIST_FOREACH_SAFE(var, head, field, tvar)                                                 \
-	for ((var) = SLIST_FIRST(head); (var) && ((tvar) = SLIST_NEXT(var, field), 1); (var) = (tvar))
+	for ((var) = SLIST_FIRST(head); (var) && ((tvar) = SLIST_NEXT(var, field), 1);             \
+	     (var) = (tvar))
 #endif
 
 #ifndef TAILQ_FOREACH_REVERSE_SAFE
