@@ -11,6 +11,7 @@
 
 #include "env/env_internal.h"
 #include "env/region.h"
+#include "env/translate.h"
 #include "pci_internal.h"
 
 #include "spdk/ioat_spec.h"
@@ -53,6 +54,9 @@
 #define DEVCTL_HIGH     0x99
 #define DEVCTL_HIGH_FLR 0x80
 
+/* A copy is in four regions: ring, source, destination, completion word. */
+#define RECENT_REGIONS 4
+
 static struct {
 	struct udma_emulated *functions;
 	unsigned count;
@@ -66,23 +70,52 @@ static struct {
 	/* The models belong to whoever holds it: the thread, or a configuration access. */
 	pthread_mutex_t lock;
 	unsigned waiting; /* configuration accesses that want the lock */
+	/* Found before, and true as long as the epoch is: a large copy leaves nothing of the tables
+	 * in the cache that finding them takes. */
+	struct udma_region recent[RECENT_REGIONS];
+	unsigned oldest;
+	uint64_t epoch;
 } g_host = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- What the model asks of its host ---- */
 
+static const struct udma_region *
+find_region(uint64_t iova)
+{
+	uint64_t epoch = __atomic_load_n(&udma_translation_epoch, __ATOMIC_ACQUIRE);
+	struct udma_region *oldest = &g_host.recent[g_host.oldest];
+	struct udma_region found;
+
+	if (epoch != g_host.epoch) {
+		memset(g_host.recent, 0, sizeof(g_host.recent));
+		g_host.epoch = epoch;
+	}
+	for (unsigned i = 0; i < RECENT_REGIONS; i++) {
+		if (iova - g_host.recent[i].iova < g_host.recent[i].len) {
+			return &g_host.recent[i];
+		}
+	}
+	if (!udma_region_find(iova, &found)) {
+		return NULL;
+	}
+	*oldest = found;
+	g_host.oldest = (g_host.oldest + 1) % RECENT_REGIONS;
+	return oldest;
+}
+
 static void *
 grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 {
-	struct udma_region region;
+	const struct udma_region *region = find_region(iova);
 	uint64_t into;
 
 	(void)ctx;
-	if (!udma_region_find(iova, &region) || (write && !region.writable)) {
+	if (region == NULL || (write && !region->writable)) {
 		return NULL;
 	}
-	into = iova - region.iova;
-	*len = spdk_min(*len, region.len - into);
-	return (void *)(uintptr_t)(region.vaddr + into);
+	into = iova - region->iova;
+	*len = spdk_min(*len, region->len - into);
+	return (void *)(uintptr_t)(region->vaddr + into);
 }
 
 /* ---- The thread ---- */
@@ -411,6 +444,7 @@ udma_emulated_fini(void)
 	if (g_host.bars != NULL) {
 		munmap(g_host.bars, g_host.bars_size);
 	}
+	memset(g_host.recent, 0, sizeof(g_host.recent));
 	g_host.functions = NULL;
 	g_host.bars = NULL;
 	g_host.count = 0;

@@ -9,7 +9,7 @@
 
 #include "bench.h"
 
-#define ROUND 256 /* copies by one before it is the other's turn */
+#define ROUND 1024 /* copies by one before it is the other's turn */
 
 static double
 engine_round(struct spdk_ioat_chan *chan, uint8_t *destination, const uint8_t *source, size_t bytes)
