@@ -21,17 +21,13 @@
 
 /* A domain that no machine has, so that emulated functions are known by their address too. They
  * sit where a socket's channels do: device 4 on, eight functions each (section 1.3). */
-#define EMULATED_DOMAIN       0xeeee
-#define EMULATED_FIRST_DEVICE 4
-#define FUNCTIONS_PER_DEVICE  8
-#define MAX_FUNCTIONS         ((32 - EMULATED_FIRST_DEVICE) * FUNCTIONS_PER_DEVICE)
+#define EMULATED_DOMAIN      0xeeee
+#define FIRST_DEVICE         4
+#define FUNCTIONS_PER_DEVICE 8
 
 /* Skylake-SP: one id for any number of functions (section 1.2). */
 #define EMULATED_DEVICE_ID PCI_DEVICE_ID_INTEL_IOAT_SKX
 #define EMULATED_CLASS     0x088000
-
-/* XFERCAP of E5 v2: 1 MiB (section 3). */
-#define DEFAULT_XFERCAP 20
 
 /* Spinning pays while the next doorbell is near: not after a sleep longer than this. */
 #define SPIN_US        50
@@ -345,7 +341,7 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 
 	function->device.addr = (struct spdk_pci_addr){
 		.domain = EMULATED_DOMAIN,
-		.dev = (uint8_t)(EMULATED_FIRST_DEVICE + index / FUNCTIONS_PER_DEVICE),
+		.dev = (uint8_t)(FIRST_DEVICE + index / FUNCTIONS_PER_DEVICE),
 		.func = (uint8_t)(index % FUNCTIONS_PER_DEVICE),
 	};
 	function->device.id = (struct spdk_pci_id){
@@ -450,91 +446,4 @@ udma_emulated_fini(void)
 	g_host.count = 0;
 	g_host.running = false;
 	g_host.stopping = false;
-}
-
-/* ---- UDMA_EMULATE ---- */
-
-/** An option of UDMA_EMULATE and the values it takes. */
-struct option_range {
-	const char *name;
-	long min, max;
-};
-
-static int
-parse_number(const char *what, const char *text, long min, long max, long *number)
-{
-	*number = spdk_strtol(text, 10);
-	if (*number < min || *number > max) {
-		SPDK_ERRLOG("UDMA_EMULATE: %s is \"%s\"; a number from %ld to %ld is expected\n",
-			    what, text, min, max);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int
-parse_option(char *option, struct udma_emulated_config *config)
-{
-	static const struct option_range ranges[] = {
-		{"xfercap", 12, 31},     /* log2 of the largest transfer (section 3) */
-		{"iova_bits", 32, 64},   /* width of the emulated IOMMU */
-		{"flip", 0, UINT32_MAX}, /* flip a byte in every n-th descriptor */
-	};
-	char *value = strchr(option, '=');
-	long number;
-
-	if (value != NULL) {
-		*value++ = '\0';
-	}
-	for (unsigned i = 0; i < SPDK_COUNTOF(ranges); i++) {
-		if (strcmp(option, ranges[i].name) != 0) {
-			continue;
-		}
-		if (parse_number(option, value ? value : "", ranges[i].min, ranges[i].max,
-				 &number) != 0) {
-			return -EINVAL;
-		}
-		switch (i) {
-		case 0:
-			config->xfercap = (uint8_t)number;
-			break;
-		case 1:
-			config->iova_bits = (unsigned)number;
-			break;
-		default:
-			config->flip_every = (uint32_t)number;
-			break;
-		}
-		return 0;
-	}
-	SPDK_ERRLOG(
-		"UDMA_EMULATE: there is no option \"%s\"; there are xfercap, iova_bits and flip, "
-		"as in UDMA_EMULATE=2,xfercap=20\n",
-		option);
-	return -EINVAL;
-}
-
-int
-udma_emulated_parse(const char *text, struct udma_emulated_config *config)
-{
-	char *copy, *next, *word;
-	long count;
-	int rc;
-
-	*config = (struct udma_emulated_config){.xfercap = DEFAULT_XFERCAP, .iova_bits = 64};
-	if (text == NULL || text[0] == '\0') {
-		return 0;
-	}
-	copy = next = strdup(text);
-	if (copy == NULL) {
-		return -ENOMEM;
-	}
-	word = strsep(&next, ",");
-	rc = parse_number("the number of channels", word, 0, MAX_FUNCTIONS, &count);
-	config->count = (unsigned)count;
-	while (rc == 0 && (word = strsep(&next, ",")) != NULL) {
-		rc = parse_option(word, config);
-	}
-	free(copy);
-	return rc;
 }

@@ -50,7 +50,7 @@ void udma_pci_lists_fini(void);
 /** Whether the allow and block lists let an address be offered. */
 bool udma_pci_is_allowed(const struct spdk_pci_addr *addr);
 
-/* emulated.c: the in-process host of lib/emu */
+/* emulated_options.c, emulated.c: the in-process host of lib/emu */
 
 /** What UDMA_EMULATE asks for. */
 struct udma_emulated_config {

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What UDMA_EMULATE asks for: N[,option=value…]. */
+
+#include "pci_internal.h"
+
+#include "spdk/log.h"
+#include "spdk/string.h"
+#include "spdk/util.h"
+
+/* 28 devices of 8 functions, as emulated.c gives them addresses. */
+#define MAX_FUNCTIONS 224
+
+/* XFERCAP of E5 v2: 1 MiB (section 3). */
+#define DEFAULT_XFERCAP 20
+
+/** An option of UDMA_EMULATE and the values it takes. */
+struct option_range {
+	const char *name;
+	long min, max;
+};
+
+static int
+parse_number(const char *what, const char *text, long min, long max, long *number)
+{
+	*number = spdk_strtol(text, 10);
+	if (*number < min || *number > max) {
+		SPDK_ERRLOG("UDMA_EMULATE: %s is \"%s\"; a number from %ld to %ld is expected\n",
+			    what, text, min, max);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+parse_option(char *option, struct udma_emulated_config *config)
+{
+	static const struct option_range ranges[] = {
+		{"xfercap", 12, 31},     /* log2 of the largest transfer (section 3) */
+		{"iova_bits", 32, 64},   /* width of the emulated IOMMU */
+		{"flip", 0, UINT32_MAX}, /* flip a byte in every n-th descriptor */
+	};
+	char *value = strchr(option, '=');
+	long number;
+
+	if (value != NULL) {
+		*value++ = '\0';
+	}
+	for (unsigned i = 0; i < SPDK_COUNTOF(ranges); i++) {
+		if (strcmp(option, ranges[i].name) != 0) {
+			continue;
+		}
+		if (parse_number(option, value ? value : "", ranges[i].min, ranges[i].max,
+				 &number) != 0) {
+			return -EINVAL;
+		}
+		switch (i) {
+		case 0:
+			config->xfercap = (uint8_t)number;
+			break;
+		case 1:
+			config->iova_bits = (unsigned)number;
+			break;
+		default:
+			config->flip_every = (uint32_t)number;
+			break;
+		}
+		return 0;
+	}
+	SPDK_ERRLOG(
+		"UDMA_EMULATE: there is no option \"%s\"; there are xfercap, iova_bits and flip, "
+		"as in UDMA_EMULATE=2,xfercap=20\n",
+		option);
+	return -EINVAL;
+}
+
+int
+udma_emulated_parse(const char *text, struct udma_emulated_config *config)
+{
+	char *copy, *next, *word;
+	long count;
+	int rc;
+
+	*config = (struct udma_emulated_config){.xfercap = DEFAULT_XFERCAP, .iova_bits = 64};
+	if (text == NULL || text[0] == '\0') {
+		return 0;
+	}
+	copy = next = strdup(text);
+	if (copy == NULL) {
+		return -ENOMEM;
+	}
+	word = strsep(&next, ",");
+	rc = parse_number("the number of channels", word, 0, MAX_FUNCTIONS, &count);
+	config->count = (unsigned)count;
+	while (rc == 0 && (word = strsep(&next, ",")) != NULL) {
+		rc = parse_option(word, config);
+	}
+	free(copy);
+	return rc;
+}
