@@ -189,9 +189,9 @@ forget(struct spdk_ioat_chan *chan)
 	*(uint64_t *)chan->completion_line = 0;
 }
 
-/** Stops the engine for good. \return whether it can be relied on to write nothing more. */
+/** \return whether the engine can be relied on to write nothing more. */
 static bool
-stop(struct spdk_ioat_chan *chan)
+engine_stops(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 
@@ -204,6 +204,21 @@ stop(struct spdk_ioat_chan *chan)
 		return spdk_pci_device_cfg_write16(chan->device, command, PCI_COMMAND) == 0;
 	}
 	return false;
+}
+
+/** Stops the engine for good. What one that cannot be stopped may write to is never freed. */
+static void
+stop(struct spdk_ioat_chan *chan)
+{
+	if (engine_stops(chan)) {
+		return;
+	}
+	SPDK_ERRLOG(
+		"%s: the engine cannot be stopped; its ring (%zu bytes) stays allocated so that it "
+		"cannot overwrite anything else\n",
+		chan->name, RING_BYTES);
+	chan->ring = NULL;
+	chan->completion_line = NULL;
 }
 
 #define TRIAL_PATTERN 0x0706050403020100ull
@@ -397,10 +412,8 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 		rc = udma_ioat_quiesce_add(chan);
 		udma_ioat_get_stats(chan, &chan->before);
 	}
-	if (rc != 0 && !stop(chan)) {
-		/* Better lost than written to by an engine that cannot be stopped. */
-		chan->ring = NULL;
-		chan->completion_line = NULL;
+	if (rc != 0) {
+		stop(chan);
 	}
 	return rc;
 }
@@ -461,8 +474,6 @@ drain(struct spdk_ioat_chan *chan)
 void
 spdk_ioat_detach(struct spdk_ioat_chan *chan)
 {
-	bool stopped;
-
 	/* A callback of the drain below may ask again. */
 	if (chan == NULL || chan->refuse == -ESHUTDOWN) {
 		return;
@@ -479,17 +490,9 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 			    chan->name, chan->request_head - chan->request_tail);
 		chan->request_tail = chan->request_head;
 	}
-	stopped = stop(chan);
+	stop(chan);
 	/* Only now: until the engine has stopped, removals of memory wait for it. */
 	udma_ioat_quiesce_remove(chan);
-	if (!stopped) {
-		SPDK_ERRLOG(
-			"%s: the engine cannot be stopped; its ring (%zu bytes) stays allocated "
-			"so that it cannot overwrite anything else\n",
-			chan->name, RING_BYTES);
-		chan->ring = NULL;
-		chan->completion_line = NULL;
-	}
 	spdk_pci_device_unmap_bar(chan->device, 0, (void *)(uintptr_t)chan->bar);
 	spdk_pci_device_detach(chan->device);
 
