@@ -211,6 +211,22 @@ access_is_valid(uint32_t offset, unsigned width)
 	       offset < UDMA_EMU_BAR_SIZE;
 }
 
+/**
+ * Cuts an access to what it touches of a register.
+ *
+ * \param up set to how many bytes the register lies above the access's offset, or below if
+ * negative. \return the register's lanes; 0 if it is not touched.
+ */
+static uint64_t
+lanes_of(size_t reg, uint32_t offset, unsigned width, int *up)
+{
+	*up = (int)g_registers[reg].offset - (int)offset;
+	if (*up >= (int)width || *up + g_registers[reg].size <= 0) {
+		return 0;
+	}
+	return shift_bytes(low_bytes(width), -*up) & low_bytes(g_registers[reg].size);
+}
+
 uint64_t
 udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width)
 {
@@ -221,14 +237,12 @@ udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width)
 		return 0;
 	}
 	for (i = 0; i < SPDK_COUNTOF(g_registers); i++) {
-		int up = (int)g_registers[i].offset - (int)offset;
-		uint64_t lanes;
+		int up;
+		uint64_t lanes = lanes_of(i, offset, width, &up);
 
-		if (up >= (int)width || up + g_registers[i].size <= 0) {
-			continue;
+		if (lanes != 0) {
+			value |= shift_bytes(load(emu, g_registers[i].offset, lanes) & lanes, up);
 		}
-		lanes = shift_bytes(low_bytes(width), -up) & low_bytes(g_registers[i].size);
-		value |= shift_bytes(load(emu, g_registers[i].offset, lanes) & lanes, up);
 	}
 	return value;
 }
@@ -242,13 +256,11 @@ udma_emu_write(struct udma_emu *emu, uint32_t offset, unsigned width, uint64_t v
 		return;
 	}
 	for (i = 0; i < SPDK_COUNTOF(g_registers); i++) {
-		int up = (int)g_registers[i].offset - (int)offset;
-		uint64_t lanes;
+		int up;
+		uint64_t lanes = lanes_of(i, offset, width, &up);
 
-		if (up >= (int)width || up + g_registers[i].size <= 0) {
-			continue;
+		if (lanes != 0) {
+			store(emu, g_registers[i].offset, shift_bytes(value, -up) & lanes, lanes);
 		}
-		lanes = shift_bytes(low_bytes(width), -up) & low_bytes(g_registers[i].size);
-		store(emu, g_registers[i].offset, shift_bytes(value, -up) & lanes, lanes);
 	}
 }
