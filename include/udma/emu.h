@@ -97,6 +97,16 @@ struct udma_emu_host {
 };
 
 /**
+ * Finds the device id of a generation's function.
+ *
+ * \param generation "jsf", "snb", "ivb", "hsw", "bdx", "bwd", "bdxde", "skx" or "icx"; or a device
+ * id of section 1.1 as four hexadecimal digits, which every function gets then.
+ * \param index the function's number: silicon has an id for each channel up to 3.3.
+ * \return the id; 0 if there is no such generation or id here.
+ */
+uint16_t udma_emu_device_id(const char *generation, unsigned index);
+
+/**
  * Makes a function in its power-on state. `config` and `host` are copied; `ctx` is handed to the
  * host's functions.
  *

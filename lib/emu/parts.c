@@ -63,3 +63,39 @@ udma_emu_part(uint16_t device_id)
 	}
 	return NULL;
 }
+
+/** Names of generations, and the ids of their functions in order. RAID variants go by their id. */
+static const struct {
+	const char *name;
+	uint16_t first, last;
+} g_generations[] = {
+	{"jsf", 0x3710, 0x3717}, {"snb", 0x3C20, 0x3C27},   {"ivb", 0x0E20, 0x0E27},
+	{"hsw", 0x2F20, 0x2F27}, {"bdx", 0x6F20, 0x6F27},   {"bwd", 0x0C50, 0x0C53},
+	{"skx", 0x2021, 0x2021}, {"bdxde", 0x6F50, 0x6F53}, {"icx", 0x0B00, 0x0B00},
+};
+
+/** \return the number that four hexadecimal digits say; 0 if they are not. */
+static uint16_t
+parse_id(const char *text)
+{
+	bool is_id = strlen(text) == 4 && strspn(text, "0123456789abcdefABCDEF") == 4;
+
+	return is_id ? (uint16_t)strtoul(text, NULL, 16) : 0;
+}
+
+uint16_t
+udma_emu_device_id(const char *generation, unsigned index)
+{
+	uint16_t id;
+	size_t i;
+
+	for (i = 0; i < SPDK_COUNTOF(g_generations); i++) {
+		if (strcasecmp(generation, g_generations[i].name) == 0) {
+			unsigned count = g_generations[i].last - g_generations[i].first + 1u;
+
+			return (uint16_t)(g_generations[i].first + index % count);
+		}
+	}
+	id = parse_id(generation);
+	return udma_emu_part(id) != NULL ? id : 0;
+}
