@@ -13,6 +13,7 @@
  *   operations.c    copy and fill (section 7)
  *   raid.c          XOR and PQ (section 7)
  *   memory.c        memory, in the pieces that the host grants
+ *   watch.c         for hosts: a BAR that is memory and polled
  *   choices.h       what is not known about the hardware, and what we do there (section 16)
  */
 

@@ -4,7 +4,8 @@
  * Emulated I/OAT functions in this process: what UDMA_EMULATE asks for.
  *
  * One thread serves all of them. Their BARs are memory that the driver stores to, as it would to
- * silicon; the thread watches that memory (watch.c) and sleeps while nothing happens (sleep.c).
+ * silicon; the thread watches that memory (lib/emu/watch.c) and sleeps while nothing happens
+ * (sleep.c).
  */
 
 #include "emulated.h"
@@ -123,14 +124,14 @@ ticks_of_us(uint64_t us)
 static bool
 serve(struct udma_emulated *function)
 {
-	bool seen = udma_emulated_look(function);
+	bool seen = udma_emu_watch_look(&function->watch);
 	bool more = udma_emu_step(function->emu);
 	uint64_t end = more ? spdk_get_ticks() + ticks_of_us(STEPS_US) : 0;
 
 	for (unsigned i = 1; more && i < STEPS_PER_LOOK && spdk_get_ticks() < end; i++) {
 		more = udma_emu_step(function->emu);
 	}
-	udma_emulated_publish(function);
+	udma_emu_watch_publish(&function->watch);
 	return seen || more;
 }
 
@@ -155,7 +156,7 @@ static bool
 anything_to_see(void)
 {
 	for (unsigned i = 0; i < g_host.count; i++) {
-		if (udma_emulated_changed(&g_host.functions[i])) {
+		if (udma_emu_watch_changed(&g_host.functions[i].watch)) {
 			return true;
 		}
 	}
@@ -266,8 +267,8 @@ map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64
 	if (bar != 0) {
 		return -EINVAL;
 	}
-	*mapped_addr = function_of(device)->bar;
-	*phys_addr = (uint64_t)(uintptr_t)function_of(device)->bar;
+	*mapped_addr = function_of(device)->watch.bar;
+	*phys_addr = (uint64_t)(uintptr_t)function_of(device)->watch.bar;
 	*size = UDMA_EMU_BAR_SIZE;
 	return 0;
 }
@@ -309,7 +310,7 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 	/* A function-level reset shows in the registers before the write returns. */
 	if (offset <= DEVCTL_HIGH && DEVCTL_HIGH - offset < len &&
 	    ((uint8_t *)value)[DEVCTL_HIGH - offset] & DEVCTL_HIGH_FLR) {
-		udma_emulated_publish_all(function_of(device));
+		udma_emu_watch_publish_all(&function_of(device)->watch);
 	}
 	pthread_mutex_unlock(&g_host.lock);
 	/* Bus mastering may have been what a doorbell was waiting for. */
@@ -329,13 +330,14 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 		.seed = index,
 	};
 
-	function->bar = g_host.bars + (size_t)index * UDMA_EMU_BAR_SIZE;
 	function->emu = udma_emu_create(&identity, &host, NULL);
 	if (function->emu == NULL) {
 		SPDK_ERRLOG("no memory for an emulated I/OAT function\n");
 		return -ENOMEM;
 	}
-	udma_emulated_publish_all(function);
+	function->watch.emu = function->emu;
+	function->watch.bar = g_host.bars + (size_t)index * UDMA_EMU_BAR_SIZE;
+	udma_emu_watch_publish_all(&function->watch);
 
 	function->device.addr = (struct spdk_pci_addr){
 		.domain = EMULATED_DOMAIN,

@@ -1,49 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * The in-process host of the emulated device: its functions, how their registers are watched, and
- * how the thread that serves them sleeps.
+ * The in-process host of the emulated device: its functions, and how the thread that serves them
+ * sleeps.
  */
 
 #ifndef UDMA_PCI_EMULATED_H
 #define UDMA_PCI_EMULATED_H
 
-#include "udma/emu.h"
+#include "emu/watch.h"
 #include "spdk/env.h"
-
-/** The registers of a channel that a driver writes, as the model last had them. */
-struct udma_emulated_shadow {
-	uint16_t chanctrl;
-	uint16_t dmacount;
-	uint64_t chainaddr;
-	uint64_t chancmp;
-	uint64_t chanerr_and_mask;
-	uint32_t dcactrl;
-	uint16_t intrdelay;
-	uint8_t genctrl;
-	uint8_t intrctrl;
-};
 
 /** One emulated function of this process. */
 struct udma_emulated {
 	struct udma_emu *emu;
-	uint8_t *bar; /* UDMA_EMU_BAR_SIZE bytes, shared with the driver */
-	struct udma_emulated_shadow shadow;
+	struct udma_emu_watch watch;
 	struct spdk_pci_device device;
 	bool hooked;
 };
-
-/* watch.c: a polled BAR (design: "Registers: heard as messages, or polled") */
-
-/** Whether the driver has stored something that the model has not been told. Only reads the BAR. */
-bool udma_emulated_changed(const struct udma_emulated *function);
-/** Tells the model what the driver has stored. \return whether there was anything. */
-bool udma_emulated_look(struct udma_emulated *function);
-/** Lets the driver see what the model has changed. */
-void udma_emulated_publish(struct udma_emulated *function);
-/** As udma_emulated_publish(), and every other register: for a BAR that the driver has not seen
- * yet. */
-void udma_emulated_publish_all(struct udma_emulated *function);
 
 /* sleep.c */
 

@@ -21,19 +21,19 @@ grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 uint16_t
 rig_read16(const struct rig *rig, uint32_t offset)
 {
-	return __atomic_load_n((uint16_t *)(rig->function.bar + offset), __ATOMIC_ACQUIRE);
+	return __atomic_load_n((uint16_t *)(rig->function.watch.bar + offset), __ATOMIC_ACQUIRE);
 }
 
 uint64_t
 rig_read64(const struct rig *rig, uint32_t offset)
 {
-	return __atomic_load_n((uint64_t *)(rig->function.bar + offset), __ATOMIC_ACQUIRE);
+	return __atomic_load_n((uint64_t *)(rig->function.watch.bar + offset), __ATOMIC_ACQUIRE);
 }
 
 void
 rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
 {
-	uint8_t *at = rig->function.bar + offset;
+	uint8_t *at = rig->function.watch.bar + offset;
 
 	switch (width) {
 	case 1:
@@ -56,9 +56,9 @@ rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
  * 8, or makes them an operation that there is not.
  */
 static void
-change_fills(const struct rig *rig, const struct udma_emulated_shadow *before)
+change_fills(const struct rig *rig, const struct udma_emu_shadow *before)
 {
-	const struct udma_emulated_shadow *now = &rig->function.shadow;
+	const struct udma_emu_shadow *now = &rig->function.watch.shadow;
 	uint16_t from = now->chainaddr == before->chainaddr ? before->dmacount : 0;
 
 	/* Nothing is announced on a channel that has just been reset. */
@@ -78,19 +78,19 @@ change_fills(const struct rig *rig, const struct udma_emulated_shadow *before)
 static void
 serve(struct rig *rig, unsigned steps)
 {
-	struct udma_emulated_shadow before = rig->function.shadow;
+	struct udma_emu_shadow before = rig->function.watch.shadow;
 
 	if (rig->ignore_reset &&
-	    __atomic_load_n(&rig->function.bar[BAR_CHANCMD], __ATOMIC_RELAXED) & 0x20) {
+	    __atomic_load_n(&rig->function.watch.bar[BAR_CHANCMD], __ATOMIC_RELAXED) & 0x20) {
 		return;
 	}
-	udma_emulated_look(&rig->function);
+	udma_emu_watch_look(&rig->function.watch);
 	if (rig->fill_at_multiple_of_8 || rig->refuse_fills) {
 		change_fills(rig, &before);
 	}
 	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
 	}
-	udma_emulated_publish(&rig->function);
+	udma_emu_watch_publish(&rig->function.watch);
 }
 
 static void *
@@ -211,15 +211,16 @@ rig_create(uint8_t func, uint8_t xfercap)
 	int fd = memfd_create("bar", MFD_CLOEXEC);
 
 	assert(rig != NULL && fd >= 0 && ftruncate(fd, UDMA_EMU_BAR_SIZE) == 0);
-	rig->function.bar =
+	rig->function.watch.bar =
 		mmap(NULL, UDMA_EMU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	rig->driver_bar = rig->function.bar;
+	rig->driver_bar = rig->function.watch.bar;
 	rig->bar_fd = fd;
 	rig->bar_size = UDMA_EMU_BAR_SIZE;
 	pthread_mutex_init(&rig->lock, NULL);
 	rig->function.emu = udma_emu_create(&config, &host, NULL);
 	assert(rig->function.emu != NULL);
-	udma_emulated_publish_all(&rig->function);
+	rig->function.watch.emu = rig->function.emu;
+	udma_emu_watch_publish_all(&rig->function.watch);
 
 	rig->function.device.addr = (struct spdk_pci_addr){.bus = 0x80, .dev = 4, .func = func};
 	rig->function.device.id = (struct spdk_pci_id){SPDK_PCI_DEVICE(0x8086, 0x2021)};
@@ -251,10 +252,10 @@ rig_destroy(struct rig *rig)
 	__atomic_store_n(&rig->stopping, true, __ATOMIC_RELEASE);
 	pthread_join(rig->thread, NULL);
 	udma_emu_destroy(rig->function.emu);
-	if (rig->driver_bar != rig->function.bar) {
+	if (rig->driver_bar != rig->function.watch.bar) {
 		munmap(rig->driver_bar, UDMA_EMU_BAR_SIZE);
 	}
-	munmap(rig->function.bar, UDMA_EMU_BAR_SIZE);
+	munmap(rig->function.watch.bar, UDMA_EMU_BAR_SIZE);
 	close(rig->bar_fd);
 	pthread_mutex_destroy(&rig->lock);
 	free(rig);

@@ -766,7 +766,7 @@ doorbell_with_nothing_new(void **state)
 	rig_poke(g_rig, BAR_DMACOUNT, 2, 0xdead);
 	spdk_ioat_flush(g_chan);
 	assert_int_equal(rig_read16(g_rig, BAR_DMACOUNT), 0xdead);
-	rig_poke(g_rig, BAR_DMACOUNT, 2, g_rig->function.shadow.dmacount);
+	rig_poke(g_rig, BAR_DMACOUNT, 2, g_rig->function.watch.shadow.dmacount);
 	rig_resume(g_rig);
 	spdk_free(memory);
 }

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * A polled BAR: memory that the driver stores to and the model's host watches.
+ *
+ * What cannot be seen is a store that changes nothing, and the order of two stores. Therefore
+ *
+ * - the doorbell is loaded first: what the driver stored before it is seen with it;
+ * - a command is carried out before anything else that has changed;
+ * - RESET also clears what a write of ones would have cleared, and CHAINADDR and DMACOUNT read 0
+ *   before it reads as done, so that the driver's next stores to them are changes;
+ * - CHANCTRL's re-arm bit always reads 0, so that each store of 1 is one;
+ * - either half of CHAINADDR counts, as a high half of 0 cannot be seen: until DMACOUNT changes
+ *   nothing is fetched (section 4);
+ * - a driver that restarts the channel without RESET must announce another count than it last did.
+ *
+ * The host changes a register only from the value that it knows: if the driver has stored another
+ * one meanwhile, that one stays, and is seen at the next look.
+ */
+
+#include "watch.h"
+
+#include "spdk/ioat_spec.h"
+
+#define AT(watch, type, name) ((type *)((watch)->bar + offsetof(struct spdk_ioat_registers, name)))
+#define OFFSET(name)          ((uint32_t)offsetof(struct spdk_ioat_registers, name))
+
+#define DCACTRL_OFFSET 0xb0 /* chan+30 (section 4); struct spdk_ioat_registers ends before it */
+
+#define ALL_ERRORS 0xffffffffu
+
+/** What is loaded before everything else. */
+struct control {
+	uint16_t dmacount;
+	uint8_t chancmd;
+};
+
+static struct control
+load_control(const struct udma_emu_watch *watch)
+{
+	struct control control;
+
+	/* Acquire, of just what the driver stores last: all that it stored before is seen after. */
+	control.dmacount = __atomic_load_n(AT(watch, uint16_t, dmacount), __ATOMIC_ACQUIRE);
+	control.chancmd = __atomic_load_n(AT(watch, uint8_t, chancmd), __ATOMIC_ACQUIRE);
+	return control;
+}
+
+static struct udma_emu_shadow
+load(const struct udma_emu_watch *watch, const struct control *control)
+{
+	return (struct udma_emu_shadow){
+		.chanctrl = __atomic_load_n(AT(watch, uint16_t, chanctrl), __ATOMIC_RELAXED),
+		.dmacount = control->dmacount,
+		.chainaddr = __atomic_load_n(AT(watch, uint64_t, chainaddr), __ATOMIC_RELAXED),
+		.chancmp = __atomic_load_n(AT(watch, uint64_t, chancmp), __ATOMIC_RELAXED),
+		.chanerr_and_mask = __atomic_load_n(AT(watch, uint64_t, chanerr), __ATOMIC_RELAXED),
+		.dcactrl = __atomic_load_n((uint32_t *)(watch->bar + DCACTRL_OFFSET),
+					   __ATOMIC_RELAXED),
+		.intrdelay = __atomic_load_n(AT(watch, uint16_t, intrdelay), __ATOMIC_RELAXED),
+		.genctrl = __atomic_load_n(AT(watch, uint8_t, genctrl), __ATOMIC_RELAXED),
+		.intrctrl = __atomic_load_n(AT(watch, uint8_t, intrctrl), __ATOMIC_RELAXED),
+	};
+}
+
+static bool
+differ(const struct udma_emu_shadow *a, const struct udma_emu_shadow *b)
+{
+	return a->chanctrl != b->chanctrl || a->dmacount != b->dmacount ||
+	       a->chainaddr != b->chainaddr || a->chancmp != b->chancmp ||
+	       a->chanerr_and_mask != b->chanerr_and_mask || a->dcactrl != b->dcactrl ||
+	       a->intrdelay != b->intrdelay || a->genctrl != b->genctrl ||
+	       a->intrctrl != b->intrctrl;
+}
+
+bool
+udma_emu_watch_changed(const struct udma_emu_watch *watch)
+{
+	struct control control = load_control(watch);
+	struct udma_emu_shadow now = load(watch, &control);
+
+	return control.chancmd != 0 || differ(&now, &watch->shadow);
+}
+
+/** Stores `next` where the driver has left `*known`. Either way `*known` is what was meant to be
+ * there. */
+#define REPLACE(watch, type, name, known, next)                                                    \
+	do {                                                                                       \
+		type known_ = (type)(known);                                                       \
+		(known) = (next);                                                                  \
+		__atomic_compare_exchange_n(AT(watch, type, name), &known_, (type)(next), false,   \
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);                   \
+	} while (0)
+
+static void
+command(struct udma_emu_watch *watch, uint8_t chancmd)
+{
+	struct udma_emu_shadow *shadow = &watch->shadow;
+
+	udma_emu_write(watch->emu, OFFSET(chancmd), 1, chancmd);
+	if (chancmd & SPDK_IOAT_CHANCMD_RESET) {
+		udma_emu_write(watch->emu, OFFSET(chanerr), 4, ALL_ERRORS);
+		/* Whether RESET keeps these is not known (section 16, point 8); the driver cannot
+		 * be seen to store what they hold already, so they are kept. */
+		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, shadow->chanctrl);
+		udma_emu_write(watch->emu, OFFSET(chancmp), 8, shadow->chancmp);
+		REPLACE(watch, uint64_t, chainaddr, shadow->chainaddr, 0);
+		REPLACE(watch, uint16_t, dmacount, shadow->dmacount, 0);
+	}
+	udma_emu_watch_publish(watch);
+	__atomic_compare_exchange_n(AT(watch, uint8_t, chancmd), &chancmd, 0, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/** The registers without any bearing on what the channel does: they only read back. */
+static void
+look_at_the_rest(struct udma_emu_watch *watch, const struct udma_emu_shadow *now)
+{
+	struct udma_emu_shadow *shadow = &watch->shadow;
+
+	if (now->dcactrl != shadow->dcactrl) {
+		udma_emu_write(watch->emu, DCACTRL_OFFSET, 4, now->dcactrl);
+		shadow->dcactrl = now->dcactrl;
+	}
+	if (now->intrdelay != shadow->intrdelay) {
+		udma_emu_write(watch->emu, OFFSET(intrdelay), 2, now->intrdelay);
+		shadow->intrdelay = now->intrdelay;
+	}
+	if (now->genctrl != shadow->genctrl) {
+		udma_emu_write(watch->emu, OFFSET(genctrl), 1, now->genctrl);
+		shadow->genctrl = now->genctrl;
+	}
+	if (now->intrctrl != shadow->intrctrl) {
+		udma_emu_write(watch->emu, OFFSET(intrctrl), 1, now->intrctrl);
+		shadow->intrctrl = now->intrctrl;
+	}
+}
+
+bool
+udma_emu_watch_look(struct udma_emu_watch *watch)
+{
+	struct udma_emu_shadow *shadow = &watch->shadow;
+	struct control control = load_control(watch);
+	struct udma_emu_shadow now = load(watch, &control);
+
+	if (control.chancmd != 0) {
+		command(watch, control.chancmd);
+		return true;
+	}
+	if (!differ(&now, shadow)) {
+		return false;
+	}
+	look_at_the_rest(watch, &now);
+	if (now.chanerr_and_mask != shadow->chanerr_and_mask) {
+		udma_emu_write(watch->emu, OFFSET(chanerr), 4, (uint32_t)now.chanerr_and_mask);
+		udma_emu_write(watch->emu, OFFSET(chanerrmask), 4, now.chanerr_and_mask >> 32);
+		shadow->chanerr_and_mask = now.chanerr_and_mask;
+	}
+	if (now.chanctrl != shadow->chanctrl) {
+		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);
+		shadow->chanctrl = now.chanctrl;
+		REPLACE(watch, uint16_t, chanctrl, shadow->chanctrl,
+			now.chanctrl & ~SPDK_IOAT_CHANCTRL_INT_REARM);
+	}
+	if (now.chancmp != shadow->chancmp) {
+		udma_emu_write(watch->emu, OFFSET(chancmp), 8, now.chancmp);
+		shadow->chancmp = now.chancmp;
+	}
+	if (now.chainaddr != shadow->chainaddr) {
+		udma_emu_write(watch->emu, OFFSET(chainaddr), 8, now.chainaddr);
+		shadow->chainaddr = now.chainaddr;
+		if (now.dmacount == shadow->dmacount) {
+			/* A count from before: it starts from 0 again (section 5). */
+			REPLACE(watch, uint16_t, dmacount, shadow->dmacount, 0);
+			now.dmacount = 0;
+		}
+	}
+	if (now.dmacount != shadow->dmacount) {
+		udma_emu_write(watch->emu, OFFSET(dmacount), 2, now.dmacount);
+		shadow->dmacount = now.dmacount;
+	}
+	return true;
+}
+
+void
+udma_emu_watch_publish(struct udma_emu_watch *watch)
+{
+	struct udma_emu_shadow *shadow = &watch->shadow;
+	uint64_t chanerr = udma_emu_read(watch->emu, OFFSET(chanerr), 4) |
+			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
+	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
+
+	/* The cause first: whoever sees HALTED asks for it. */
+	if (chanerr != shadow->chanerr_and_mask) {
+		REPLACE(watch, uint64_t, chanerr, shadow->chanerr_and_mask, chanerr);
+	}
+	if (status != __atomic_load_n(AT(watch, uint64_t, chansts), __ATOMIC_RELAXED)) {
+		__atomic_store_n(AT(watch, uint64_t, chansts), status, __ATOMIC_RELEASE);
+	}
+}
+
+void
+udma_emu_watch_publish_all(struct udma_emu_watch *watch)
+{
+	for (uint32_t offset = 0; offset < UDMA_EMU_BAR_SIZE; offset += 4) {
+		uint32_t value = 0;
+
+		/* Reading CHANCTRL would take the in-use semaphore (section 4.1); after a reset it
+		 * is 0, and so is what stands beside it of use to nobody. */
+		if (offset != OFFSET(chanctrl)) {
+			value = (uint32_t)udma_emu_read(watch->emu, offset, 4);
+		}
+		__atomic_store_n((uint32_t *)(watch->bar + offset), value, __ATOMIC_RELAXED);
+	}
+	watch->shadow = load(watch, &(struct control){0});
+}
