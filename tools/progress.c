@@ -124,23 +124,29 @@ compose(char *line, uint64_t done, double elapsed, bool bar)
 }
 
 static void
-draw(uint64_t done, double elapsed)
+paint(const char *line, unsigned width)
 {
-	/* A line as wide as the terminal makes some of them wrap. */
-	unsigned width = terminal_width(stderr) - 1;
-	char line[WIDEST_LINE];
-	unsigned length;
+	unsigned length = (unsigned)strnlen(line, width);
 
-	compose(line, done, elapsed, true);
-	if (strlen(line) > width) {
-		compose(line, done, elapsed, false);
-	}
-	length = (unsigned)strnlen(line, width);
 	/* What the last line had on the right is painted over with blanks. */
 	fprintf(stderr, "\r%.*s%*s", (int)length, line,
 		g_progress.drawn > length ? (int)(g_progress.drawn - length) : 0, "");
 	g_progress.drawn = length;
 	fflush(stderr);
+}
+
+static void
+draw(uint64_t done, double elapsed)
+{
+	/* A line as wide as the terminal makes some of them wrap. */
+	unsigned width = terminal_width(stderr) - 1;
+	char line[WIDEST_LINE];
+
+	compose(line, done, elapsed, true);
+	if (strlen(line) > width) {
+		compose(line, done, elapsed, false);
+	}
+	paint(line, width);
 }
 
 void
@@ -159,6 +165,18 @@ progress_update(uint64_t done)
 	flockfile(stderr);
 	draw(done, now - g_progress.start);
 	funlockfile(stderr);
+}
+
+void
+progress_show(const char *line)
+{
+	unsigned width = terminal_width(stderr);
+
+	if (width > 0) {
+		flockfile(stderr);
+		paint(line, width - 1);
+		funlockfile(stderr);
+	}
 }
 
 void

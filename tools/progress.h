@@ -17,6 +17,8 @@
 void progress_start(const char *what, uint64_t total);
 /** Shows how much is done; not more often than an eye can follow. From one thread. */
 void progress_update(uint64_t done);
+/** Shows a line of one's own instead, if stderr is a terminal. */
+void progress_show(const char *line);
 /** Takes the line off the screen; the next update brings it back. */
 void progress_clear(void);
 /** Ends it: the line goes, and stays away. */

@@ -21,6 +21,7 @@ enum {
 /* The subcommands: each parses its own options and returns an exit status. */
 int list_main(int argc, char **argv);
 int copy_main(int argc, char **argv);
+int emulate_main(int argc, char **argv);
 
 /** Says that getopt_long() did not understand an option. \return STATUS_USAGE. */
 int bad_option(char **argv);

@@ -16,6 +16,7 @@ static const char help[] =
 	"Usage:\n"
 	"  udma list [OPTION]...           list the I/OAT channels of this machine\n"
 	"  udma copy [OPTION]... SRC DST   copy a file through an I/OAT channel\n"
+	"  udma emulate [OPTION]...        serve emulated channels over vfio-user\n"
 	"  udma COMMAND --help             options of a command, and an example\n"
 	"  udma --help | --version\n"
 	"\n"
@@ -33,6 +34,7 @@ static const struct subcommand {
 } subcommands[] = {
 	{"list", "udma list", list_main},
 	{"copy", "udma copy", copy_main},
+	{"emulate", "udma emulate", emulate_main},
 };
 
 static const struct subcommand *
@@ -59,7 +61,8 @@ dispatch(int argc, char **argv)
 	const struct subcommand *command;
 
 	if (argc < 2) {
-		complain("a command is missing: list or copy; 'udma --help' explains them");
+		complain(
+			"a command is missing: list, copy or emulate; 'udma --help' explains them");
 		return STATUS_USAGE;
 	}
 	if (strcmp(argv[1], "help") == 0 && argc == 3 && find(argv[2]) != NULL) {
@@ -79,7 +82,8 @@ dispatch(int argc, char **argv)
 	}
 	command = find(argv[1]);
 	if (command == NULL) {
-		complain("there is no %s '%s'; the commands are list and copy; 'udma --help' "
+		complain("there is no %s '%s'; the commands are list, copy and emulate; 'udma "
+			 "--help' "
 			 "explains them",
 			 argv[1][0] == '-' ? "option" : "command", argv[1]);
 		return STATUS_USAGE;

@@ -62,6 +62,11 @@ struct udma_emu_config {
 	uint32_t flip_every;
 	/** Chooses the byte that is flipped. */
 	uint64_t seed;
+	/** End every n-th data-moving descriptor with `error` instead of carrying it out; 0: never.
+	 */
+	uint32_t error_every;
+	/** Bits of CHANERR (section 11). */
+	uint32_t error;
 };
 
 /** An interrupt, as it leaves the function. */

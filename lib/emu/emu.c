@@ -45,6 +45,7 @@ udma_emu_create(const struct udma_emu_config *config, const struct udma_emu_host
 	emu->part = udma_emu_part(full.device_id);
 	emu->host = *host;
 	emu->ctx = ctx;
+	emu->until_error = full.error_every;
 	emu->until_flip = full.flip_every;
 	emu->random = full.seed;
 	udma_emu_reset(emu);

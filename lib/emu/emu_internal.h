@@ -123,7 +123,8 @@ struct udma_emu {
 	uint8_t cfg_rw[UDMA_EMU_CFG_SIZE];
 	uint8_t cfg_w1c[UDMA_EMU_CFG_SIZE];
 
-	uint32_t until_flip; /* data-moving descriptors until the next flip; 0: never */
+	uint32_t until_error; /* data-moving descriptors until the next error asked for; 0: never */
+	uint32_t until_flip;  /* data-moving descriptors until the next flip; 0: never */
 	uint64_t random;
 };
 

@@ -105,9 +105,6 @@ copy(struct udma_emu *emu, const struct spdk_ioat_dma_hw_desc *desc)
 	enum udma_emu_error error;
 	struct span src, dst;
 
-	if (desc->u.control.null) {
-		return UDMA_EMU_NO_ERROR;
-	}
 	/* The second addresses of a page break, next_src and next_dst, are q4 and q5. */
 	src = span_of(desc->src_addr, desc->reserved, src_broken, desc->size);
 	dst = span_of(desc->dest_addr, desc->reserved2, dst_broken, desc->size);
@@ -142,12 +139,24 @@ fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
 	return error;
 }
 
+/** \return the error that this descriptor shall end with, if its turn has come. */
+static enum udma_emu_error
+error_asked_for(struct udma_emu *emu)
+{
+	if (emu->until_error == 0 || --emu->until_error != 0) {
+		return UDMA_EMU_NO_ERROR;
+	}
+	emu->until_error = emu->config.error_every;
+	return emu->config.error;
+}
+
 enum udma_emu_error
 udma_emu_operate(struct udma_emu *emu, const struct udma_emu_work *work)
 {
 	const union spdk_ioat_hw_desc *desc = &work->desc;
 	uint8_t opcode = desc->generic.u.control.op;
 	bool raid = udma_emu_is_raid(emu, opcode);
+	enum udma_emu_error error;
 
 	if (opcode != SPDK_IOAT_OP_COPY && opcode != SPDK_IOAT_OP_FILL && !raid) {
 		return UDMA_EMU_BAD_OPCODE;
@@ -155,6 +164,13 @@ udma_emu_operate(struct udma_emu *emu, const struct udma_emu_work *work)
 	/* A null descriptor moves nothing, yet its size must not be 0 (section 7). */
 	if (desc->generic.size == 0 || desc->generic.size > 1u << emu->config.xfercap) {
 		return UDMA_EMU_BAD_SIZE;
+	}
+	if (opcode == SPDK_IOAT_OP_COPY && desc->dma.u.control.null) {
+		return UDMA_EMU_NO_ERROR;
+	}
+	error = error_asked_for(emu);
+	if (error != UDMA_EMU_NO_ERROR) {
+		return error;
 	}
 	if (raid) {
 		return udma_emu_raid(emu, work);
