@@ -129,8 +129,10 @@
  *   cleared by reading ATTNSTATUS, by the re-arm and by RESET.
  * - PCISTS bit 3 follows INTRCTRL bit 2 where the pin is the way to send; the line also needs
  *   PCICMD bit 10 to be 0, and D0.
- * - A bit in CHANERRMSK keeps that error from interrupting, and does nothing else; CHANERRMSK_INT
- *   and CHANERRSEV_INT only keep what is written.
+ * - A bit in CHANERRMSK keeps that error from interrupting if the channel goes on, and does nothing
+ *   else. It hides no halt: where DWBES is offered Linux masks bits 16 and 17, and its self-test
+ *   still needs the interrupt of an XOR validation that fails (sections 13 and 14.1).
+ * - CHANERRMSK_INT and CHANERRSEV_INT only keep what is written.
  */
 
 /** Section 13: on 0C5xh and 6F5xh RESET puts the MSI-X table and PBA back to their reset values. */
