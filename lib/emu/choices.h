@@ -121,7 +121,8 @@
  * - RESET forgets an interrupt that waits, and re-arms: Linux restarts a channel without writing
  *   CHANCTRL.
  * - Causes that come while one waits are one interrupt.
- * - INTRDELAY counts from the cause, also while the channel is not armed.
+ * - INTRDELAY is of completions and errors alike. It counts from the cause, also while the channel
+ *   is not armed; what is written meanwhile is for the next one. RESET leaves it.
  * - A cause waits while MASTER_INT_EN is 0, and while there is no way to send it: no MSI-X or MSI
  *   enabled and no pin; for a message, also without bus mastering and outside D0.
  * - With both enabled, MSI-X goes before MSI.

@@ -312,6 +312,19 @@ enable_msi(struct host *h)
 }
 
 void
+cause(struct host *h)
+{
+	put_null(h, RING, INT_EN, RING);
+	run_alone(h, RING);
+}
+
+void
+rearm(struct host *h)
+{
+	wr(h, CHANCTRL, 2, 0x001D);
+}
+
+void
 assert_interrupt(struct host *h, unsigned *count, enum udma_emu_interrupt_kind kind, bool level)
 {
 	assert_int_equal(h->interrupts, *count + 1);
@@ -338,6 +351,14 @@ start(struct host *h, uint64_t chain)
 	wr(h, CHANCTRL, 2, 0x000C);
 	wr(h, CHANCMP, 8, WORD);
 	wr(h, CHAINADDR, 8, chain);
+}
+
+void
+run_alone(struct host *h, uint64_t slot)
+{
+	wr(h, CHAINADDR, 8, slot);
+	wr(h, DMACOUNT, 2, 1);
+	run(h);
 }
 
 void

@@ -111,6 +111,10 @@ void put_copy(struct host *h, uint64_t iova, uint32_t control, uint64_t src, uin
 uint64_t rd(struct host *h, uint32_t offset, unsigned width);
 void wr(struct host *h, uint32_t offset, unsigned width, uint64_t value);
 
+#define INTRCTRL   0x03
+#define ATTNSTATUS 0x04
+#define INTRDELAY  0x0C
+
 /* Channel 0's registers: 80h and what section 4 says. */
 #define CHANCTRL   0x80
 #define DMA_COMP   0x82
@@ -145,6 +149,10 @@ void cfg_wr(struct host *h, uint32_t offset, unsigned width, uint32_t value);
 /** Fills and unmasks the MSI-X table's entry at an offset of BAR0, and enables MSI-X. */
 void enable_msix(struct host *h, uint32_t table);
 void enable_msi(struct host *h);
+/** Runs a descriptor with INT_EN. */
+void cause(struct host *h);
+/** Re-arms the channel, as Linux does after each cleanup. */
+void rearm(struct host *h);
 /** Fails unless just one more interrupt has come, of this kind and level. `*count` follows. */
 void assert_interrupt(struct host *h, unsigned *count, enum udma_emu_interrupt_kind kind,
 		      bool level);
@@ -154,6 +162,8 @@ unsigned run(struct host *h);
 /** Brings the channel up: CHANCTRL (as DPDK: errors halt and are written back), CHANCMP, CHAINADDR.
  */
 void start(struct host *h, uint64_t chain);
+/** Runs one descriptor in a chain of its own; CHANCTRL and CHANCMP stay. */
+void run_alone(struct host *h, uint64_t slot);
 /** Starts at RING, announces `count` descriptors and runs them. */
 void start_and_run(struct host *h, uint16_t count);
 /** Runs one copy and expects it to succeed. */

@@ -7,8 +7,6 @@
 
 #include "host.h"
 
-#define INTRCTRL 0x03
-
 static const enum udma_emu_interrupt_kind g_kinds[] = {UDMA_EMU_MSIX, UDMA_EMU_MSI, UDMA_EMU_INTX};
 
 /** A function that offers one way and has it enabled, with MASTER_INT_EN. */
@@ -36,15 +34,6 @@ setup(void **state)
 	return 0;
 }
 
-/** Runs one descriptor, in a chain of its own. */
-static void
-run_alone(struct host *h, uint64_t slot)
-{
-	wr(h, CHAINADDR, 8, slot);
-	wr(h, DMACOUNT, 2, 1);
-	run(h);
-}
-
 static void
 run_null(struct host *h, uint32_t control)
 {
@@ -62,13 +51,6 @@ run_bad(struct host *h, uint32_t control)
 	wr(h, CHANERR, 4, 0x800);
 }
 
-/** As Linux does after each cleanup. */
-static void
-rearm(struct host *h)
-{
-	wr(h, CHANCTRL, 2, 0x001D);
-}
-
 /* Causes */
 
 static void
@@ -81,7 +63,7 @@ section_10_int_en_interrupts_by_each_way(void **state)
 		struct host *h = host_by(g_kinds[i]);
 
 		count = 0;
-		run_null(h, INT_EN);
+		cause(h);
 		assert_interrupt(h, &count, g_kinds[i], true);
 		host_free(h);
 	}
@@ -207,7 +189,7 @@ section_10_chanerrmsk_does_not_mask_completions(void **state)
 	unsigned count = 0;
 
 	wr(h, CHANERRMSK, 4, 0xFFFFFFFF);
-	run_null(h, INT_EN);
+	cause(h);
 	assert_interrupt(h, &count, UDMA_EMU_MSI, true);
 }
 
@@ -237,7 +219,7 @@ section_10_master_int_en_blocks_each_way_and_loses_nothing(void **state)
 
 		count = 0;
 		wr(h, INTRCTRL, 1, 0x08);
-		run_null(h, INT_EN);
+		cause(h);
 		run_bad(h, 0);
 		assert_int_equal(h->interrupts, 0);
 		assert_int_equal(rd(h, CHANCTRL, 2) & 1, 0);
@@ -260,10 +242,10 @@ section_10_one_interrupt_until_the_rearm(void **state)
 		struct host *h = host_by(g_kinds[i]);
 
 		count = 0;
-		run_null(h, INT_EN);
+		cause(h);
 		assert_interrupt(h, &count, g_kinds[i], true);
-		run_null(h, INT_EN);
-		run_null(h, INT_EN);
+		cause(h);
+		cause(h);
 		run_bad(h, 0);
 		assert_int_equal(h->interrupts, count);
 		host_free(h);
@@ -277,10 +259,10 @@ section_10_latched_and_delivered_at_the_rearm(void **state)
 	struct host *h = *state;
 	unsigned count = 0;
 
-	run_null(h, INT_EN);
+	cause(h);
 	assert_interrupt(h, &count, UDMA_EMU_MSI, true);
-	run_null(h, INT_EN);
-	run_null(h, INT_EN);
+	cause(h);
+	cause(h);
 	rearm(h);
 	assert_interrupt(h, &count, UDMA_EMU_MSI, true);
 	rearm(h);
@@ -323,9 +305,9 @@ section_10_what_rearms_and_what_does_not(void **state)
 		struct host *h = host_by(UDMA_EMU_MSI);
 
 		count = 0;
-		run_null(h, INT_EN);
+		cause(h);
 		assert_interrupt(h, &count, UDMA_EMU_MSI, true);
-		run_null(h, INT_EN);
+		cause(h);
 		wr(h, writes[i].offset, writes[i].width, writes[i].value);
 		assert_int_equal(h->interrupts, writes[i].rearms ? count + 1 : count);
 		host_free(h);
@@ -339,15 +321,15 @@ section_16_8_chanctrl_bit_0_reads_1_once_sent(void **state)
 	struct host *h = *state;
 
 	assert_int_equal(rd(h, CHANCTRL, 1), 0x1C);
-	run_null(h, INT_EN);
+	cause(h);
 	assert_int_equal(rd(h, CHANCTRL, 1), 0x1D);
 	wr(h, CHANCTRL, 1, 0x0C);
 	assert_int_equal(rd(h, CHANCTRL, 1), 0x0D);
 	wr(h, CHANCTRL, 1, 0x1D);
 	assert_int_equal(rd(h, CHANCTRL, 1), 0x1C);
 	/* A re-arm that delivers at once leaves it set. */
-	run_null(h, INT_EN);
-	run_null(h, INT_EN);
+	cause(h);
+	cause(h);
 	wr(h, CHANCTRL, 1, 0x1D);
 	assert_int_equal(rd(h, CHANCTRL, 1), 0x1D);
 }
@@ -359,15 +341,15 @@ section_16_8_reset_forgets_and_rearms(void **state)
 	struct host *h = *state;
 	unsigned count = 0;
 
-	run_null(h, INT_EN);
+	cause(h);
 	assert_interrupt(h, &count, UDMA_EMU_MSI, true);
-	run_null(h, INT_EN);
+	cause(h);
 	wr(h, CHANCMD, 1, RESET);
 	assert_int_equal(h->interrupts, count);
 	assert_int_equal(rd(h, CHANCTRL, 1), 0x1C);
 	rearm(h);
 	assert_int_equal(h->interrupts, count);
-	run_null(h, INT_EN);
+	cause(h);
 	assert_interrupt(h, &count, UDMA_EMU_MSI, true);
 }
 
@@ -378,9 +360,9 @@ section_10_latched_through_other_states(void **state)
 	struct host *h = *state;
 	unsigned count = 0;
 
-	run_null(h, INT_EN);
+	cause(h);
 	assert_interrupt(h, &count, UDMA_EMU_MSI, true);
-	run_null(h, INT_EN);
+	cause(h);
 	wr(h, CHANCMD, 1, SUSPEND);
 	wr(h, CHAINADDR, 8, RING);
 	wr(h, CHANCMD, 1, ABORT);
@@ -466,7 +448,7 @@ section_10_no_way_to_interrupt(void **state)
 	wr(h, INTRCTRL, 1, 0x01);
 	wr(h, CHANCTRL, 2, 0x001D);
 	wr(h, CHANCMP, 8, WORD);
-	run_null(h, INT_EN);
+	cause(h);
 	assert_int_equal(rd(h, CHANCTRL, 1), 0x1C);
 	assert_int_equal(rd(h, INTRCTRL, 1), 0x01);
 	assert_int_equal(rd(h, 0x04, 4), 0);
