@@ -167,6 +167,9 @@
  * as "status written, P error". It is written on a mismatch only, and then no bit of CHANERR is
  * set: Linux would meet it at the next, unrelated halt (section 11, BUG).
  *
+ * What a validation compares with is read, and so a source; a slot that DWBES cannot write is a
+ * destination. A mismatch found before such an error is not told: one bit (section 11).
+ *
  * PQ update: P = P source ^ src1 ^ src2, Q = Q source ^ COEF * (src1 ^ src2); SRC_CNT is not looked
  * at. A validation whose results are both right goes on like any other descriptor.
  */
