@@ -123,9 +123,9 @@ section_14_1_linux_on_3_4(void **state)
 	host_free(h);
 }
 
-/** Section 12.4: shutdown, whatever the channel does. */
+/** Section 12.4: shutdown, whatever the channel does, and resume. */
 static void
-section_14_1_linux_shutdown(void **state)
+section_12_4_linux_shutdown_and_resume(void **state)
 {
 	struct host *h = *state;
 
@@ -134,8 +134,12 @@ section_14_1_linux_shutdown(void **state)
 	wr(h, DMACOUNT, 2, 5);
 	udma_emu_step(h->emu);
 	reset_sequence(h, true);
-	wr(h, 0x03, 1, 0);
+	wr(h, INTRCTRL, 1, 0);
 	assert_false(udma_emu_step(h->emu));
+	/* Resumed after an error of the bus: no reset. */
+	wr(h, CHANERR, 4, rd(h, CHANERR, 4));
+	wr(h, INTRCTRL, 1, 0x09);
+	linux_start(h);
 }
 
 /* 14.2 SPDK */
@@ -495,7 +499,7 @@ main(void)
 		T(section_14_1_linux_split_copy),
 		T(section_14_1_linux_error_handling),
 		T(section_14_1_linux_on_3_4),
-		T(section_14_1_linux_shutdown),
+		T(section_12_4_linux_shutdown_and_resume),
 		T(section_14_2_spdk_attach_copy_fill),
 		T(section_14_2_spdk_below_3_3),
 		T(section_14_2_spdk_attaches_in_any_state),

@@ -289,6 +289,32 @@ section_2_one_access_may_span_fields(void **state)
 	assert_int_equal(cfg(h, 0x18, 4), 0);
 }
 
+/** The silicon's sample, as far as it is not elsewhere here. */
+static void
+section_2_1_register_sample(void **state)
+{
+	struct host *h = *state;
+
+	assert_int_equal(rd(h, 0x08, 1), 0x33);
+	assert_int_equal(cfg(h, 0x08, 1), 4);
+	assert_int_equal(rd(h, 0x00, 1), 1);
+	assert_int_equal(rd(h, CHANSTS, 8), 0x0000000000000003);
+	assert_int_equal(rd(h, CHANERR, 4), 0);
+	assert_int_equal(rd(h, CHANCMD, 1), 0);
+	assert_int_equal(rd(h, DMACOUNT, 2), 0);
+	assert_int_equal(rd(h, CHAINADDR, 8), 0);
+	assert_int_equal(rd(h, CHANCMP, 8), 0);
+	/* After one descriptor. */
+	put_null(h, RING, COMPL_UPDATE, RING);
+	start_and_run(h, 1);
+	assert_int_equal(rd(h, DMACOUNT, 2), 1);
+	/* What DPDK leaves behind: in use, errors halt and are written back. */
+	(void)rd(h, CHANCTRL, 2);
+	wr(h, CHANCMD, 1, RESET);
+	assert_int_equal(rd(h, CHANCTRL, 2), 0x010C);
+	assert_int_equal(rd(h, CHANSTS, 8), 0x0000000000000003);
+}
+
 /** Leaves nothing at its reset value, and the channel halted by an error. */
 static void
 disturb(struct host *h)
@@ -425,6 +451,7 @@ main(void)
 		T(section_2_all_of_4_kib_is_readable),
 		T(section_2_beyond_4_kib_is_einval),
 		T(section_2_one_access_may_span_fields),
+		T(section_2_1_register_sample),
 		T(section_2_2_flr_by_device_control_bit_15),
 		T(section_2_2_flr_by_the_high_byte_alone),
 		T(section_2_2_device_control_reads_bit_15_as_0),

@@ -400,29 +400,6 @@ section_8_xor_validate_bad_is_skipped_with_its_extension(void **state)
 	assert_int_equal(rd(h, CHANSTS, 8), (RING + 192) | IDLE);
 }
 
-/* The contract of flip_every */
-
-static void
-flip_spoils_an_xor_and_no_validation(void **state)
-{
-	struct udma_emu_config config = {.device_id = 0x6F2E, .flip_every = 2};
-	struct host *h = host_new(&config);
-	struct parity x = validation(h, 3, 1000);
-	unsigned i;
-
-	(void)state;
-	for (i = 0; i < 6; i++) {
-		/* The second XOR of two is wrong, for validations do not count. */
-		x.op = OP_XOR;
-		run_parity(h, &x);
-		x.op = OP_XOR_VAL;
-		run_parity(h, &x);
-		assert_int_equal(rd(h, CHANERR, 4), i % 2 == 1 ? 0x10000 : 0);
-		wr(h, CHANERR, 4, 0x10000);
-	}
-	host_free(h);
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, parity_setup, host_teardown)
 
 int
@@ -449,7 +426,6 @@ main(void)
 		T(section_7_xor_validate_of_zeros),
 		T(section_6_1_xor_validate_has_no_write_back),
 		T(section_8_xor_validate_bad_is_skipped_with_its_extension),
-		T(flip_spoils_an_xor_and_no_validation),
 	};
 
 	return cmocka_run_group_tests_name("section_7_xor", tests, NULL, NULL);
