@@ -106,10 +106,12 @@ arena_find(uint64_t iova, uint32_t *offset)
 {
 	for (unsigned i = 0; i < ARENA_REGIONS; i++) {
 		if (iova - arena_regions[i].iova < arena_regions[i].len) {
-			*offset = arena_regions[i].offset + (uint32_t)(iova - arena_regions[i].iova);
+			*offset =
+				arena_regions[i].offset + (uint32_t)(iova - arena_regions[i].iova);
 			return true;
 		}
 	}
+	*offset = 0;
 	return false;
 }
 
@@ -269,50 +271,53 @@ arena_grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 	return arena->bank[bank_of(kind)] + offset;
 }
 
-/* Whether the host's functions reach all of it. */
-static bool
-callable(struct arena *arena, uint64_t iova, uint64_t len, bool write)
+/* How many bytes the host's functions copy at once: they stop at each multiple of 256. */
+static uint64_t
+reach(struct arena *arena, uint64_t iova, uint64_t len, bool write)
 {
+	uint64_t left = 256 - iova % 256;
 	uint32_t offset;
 
 	if (len == 0 || iova + (len - 1) < iova) {
 		arena->complaint = "read() or write() was asked for nothing, or beyond the end";
-		return false;
+		return 0;
 	}
-	if (!arena_find(iova, &offset) || run_from(arena, iova, len) < len) {
-		return false;
+	if (!arena_find(iova, &offset)) {
+		return 0;
 	}
-	return arena->kind[offset] == ARENA_CALL ||
-	       (arena->kind[offset] == ARENA_CALL_RO && !write);
+	if (arena->kind[offset] != ARENA_CALL && (arena->kind[offset] != ARENA_CALL_RO || write)) {
+		return 0;
+	}
+	return run_from(arena, iova, len < left ? len : left);
 }
 
-bool
+uint64_t
 arena_read(void *ctx, uint64_t iova, void *buf, uint64_t len)
 {
 	struct arena *arena = ctx;
+	uint64_t count = reach(arena, iova, len, false);
 	uint32_t offset;
 
-	if (!callable(arena, iova, len, false)) {
-		return false;
+	if (count > 0) {
+		arena_find(iova, &offset);
+		memcpy(buf, arena->bank[2] + offset, count);
 	}
-	arena_find(iova, &offset);
-	memcpy(buf, arena->bank[2] + offset, len);
-	return true;
+	return count;
 }
 
-bool
+uint64_t
 arena_write(void *ctx, uint64_t iova, const void *buf, uint64_t len)
 {
 	struct arena *arena = ctx;
+	uint64_t count = reach(arena, iova, len, true);
 	uint32_t offset;
 
-	if (!callable(arena, iova, len, true)) {
-		return false;
+	if (count > 0) {
+		arena_find(iova, &offset);
+		memcpy(arena->bank[2] + offset, buf, count);
+		note(arena, arena->changed, &arena->changes, offset, (uint32_t)count);
 	}
-	arena_find(iova, &offset);
-	memcpy(arena->bank[2] + offset, buf, len);
-	note(arena, arena->changed, &arena->changes, offset, (uint32_t)len);
-	return true;
+	return count;
 }
 
 /* ---- The reference's side ---- */

@@ -48,8 +48,8 @@ struct arena_range {
 
 struct arena {
 	uint8_t *bank[3];
-	uint8_t *flat; /**< the reference's */
-	uint8_t *kind; /**< enum arena_kind, of each byte */
+	uint8_t *flat;            /**< the reference's */
+	uint8_t *kind;            /**< enum arena_kind, of each byte */
 	bool has_read, has_write; /**< whether the host's functions are there */
 	/** What can have changed since arena_forget_changes(). */
 	struct arena_range changed[ARENA_RANGES];
@@ -83,8 +83,8 @@ uint8_t arena_real_byte(const struct arena *arena, uint32_t offset);
 
 /* For the emulated function: its host's functions. */
 void *arena_grant(void *ctx, uint64_t iova, uint64_t *len, bool write);
-bool arena_read(void *ctx, uint64_t iova, void *buf, uint64_t len);
-bool arena_write(void *ctx, uint64_t iova, const void *buf, uint64_t len);
+uint64_t arena_read(void *ctx, uint64_t iova, void *buf, uint64_t len);
+uint64_t arena_write(void *ctx, uint64_t iova, const void *buf, uint64_t len);
 
 /* For the reference. */
 bool arena_load_byte(void *ctx, uint64_t iova, uint8_t *byte);
