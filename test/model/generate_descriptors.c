@@ -34,7 +34,7 @@ engine_place(const struct generator *g)
 {
 	const struct reference *r = g->reference;
 
-	return r->first ? r->chainaddr : r->next;
+	return r->first ? r->start : r->next;
 }
 
 static void

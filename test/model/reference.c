@@ -95,6 +95,7 @@ reference_reset(struct reference *r)
 	r->chancmp = 0;
 	r->chanerr = 0;
 	r->chanerrmsk = 0;
+	r->dcactrl = 0;
 	channel_reset(r);
 	reference_interrupts_reset(r);
 	reference_config_reset(r);
@@ -109,7 +110,6 @@ reference_count(struct reference *r)
 
 	if ((r->state == REFERENCE_ARMED || r->state == REFERENCE_IDLE) && outstanding) {
 		r->state = REFERENCE_ACTIVE;
-		r->start = r->chainaddr;
 	} else if (r->state == REFERENCE_ACTIVE && !outstanding) {
 		r->state = REFERENCE_IDLE;
 	}
@@ -122,6 +122,7 @@ arm(struct reference *r)
 		return;
 	}
 	r->state = REFERENCE_ARMED;
+	r->start = r->chainaddr;
 	r->dmacount = 0;
 	r->done = 0;
 	r->good = 0;
@@ -310,6 +311,8 @@ read_channel(struct reference *r, uint32_t offset, uint64_t mask)
 		return r->chanerr;
 	case 0xAC:
 		return r->chanerrmsk;
+	case 0xB0:
+		return r->dcactrl;
 	}
 	return 0;
 }
@@ -393,6 +396,9 @@ write_channel(struct reference *r, uint32_t offset, uint64_t value, uint64_t mas
 	case 0xAC:
 		r->chanerrmsk = (uint32_t)merge(r->chanerrmsk, value, mask);
 		break;
+	case 0xB0:
+		r->dcactrl = (uint32_t)merge(r->dcactrl, value, mask) & 0x1FFFF;
+		break;
 	}
 }
 
@@ -418,7 +424,7 @@ struct place {
 static const struct place places[] = {
 	{0x00, 1}, {0x01, 1}, {0x02, 1}, {0x03, 1}, {0x04, 4}, {0x08, 1}, {0x0C, 2},
 	{0x10, 4}, {0x4C, 1}, {0x80, 2}, {0x82, 2}, {0x84, 1}, {0x86, 2}, {0x88, 8},
-	{0x90, 8}, {0x98, 8}, {0xA0, 8}, {0xA8, 4}, {0xAC, 4},
+	{0x90, 8}, {0x98, 8}, {0xA0, 8}, {0xA8, 4}, {0xAC, 4}, {0xB0, 4},
 };
 
 /* The register that the byte at this offset belongs to. \return false if there is none. */
@@ -491,6 +497,7 @@ write_place(struct reference *r, const struct place *place, uint64_t value, uint
 		write_msix(r, place->offset, value, mask);
 	}
 	reference_send(r);
+	reference_drive_line(r);
 }
 
 /* The bytes of an access that belong to one register, seen from the register and from the access.
@@ -540,7 +547,6 @@ reference_write(struct reference *r, uint32_t offset, unsigned width, uint64_t v
 			at = place.offset + place.size - 1;
 		}
 	}
-	reference_drive_line(r);
 }
 
 /* ---- Section 8: one descriptor ---- */
@@ -585,11 +591,11 @@ carry_out(struct reference *r)
 	uint32_t errors = 0;
 	bool extended;
 
-	r->cdar = at;
 	if (!fetch(r, at, base)) {
 		reference_error(r, r->first ? ERR_CHAIN : ERR_NEXT);
 		return;
 	}
+	r->cdar = at;
 	r->first = false;
 	r->next = reference_qword(base, 3);
 	extended = reference_has_extension(r, base);

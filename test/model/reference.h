@@ -93,6 +93,7 @@ struct reference {
 	uint64_t cdar;
 	uint32_t chanerr;
 	uint32_t chanerrmsk;
+	uint32_t dcactrl;
 
 	/* The engine. */
 	uint16_t done;  /* the internal count */

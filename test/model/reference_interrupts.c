@@ -126,11 +126,12 @@ reference_send(struct reference *r)
 	}
 }
 
-/* Causes that come while one waits are one. INTRDELAY counts from the first. */
+/* Causes that come while one waits are one. INTRDELAY counts from the first. Where nothing can ever
+ * be sent, nothing waits. */
 void
 reference_cause(struct reference *r)
 {
-	if (!r->waiting) {
+	if (!r->waiting && r->config.interrupts != 0) {
 		r->waiting = true;
 		r->hold = r->intrdelay;
 	}

@@ -166,17 +166,31 @@ extent_of(uint64_t first, uint64_t second, bool page_break, uint64_t size)
 	return extent;
 }
 
-static bool
-extent_wraps(const struct extent *extent)
-{
-	return wraps(extent->first, extent->split) ||
-	       wraps(extent->second, extent->size - extent->split);
-}
-
 static uint64_t
 byte_at(const struct extent *extent, uint64_t i)
 {
 	return i < extent->split ? extent->first + i : extent->second + (i - extent->split);
+}
+
+static bool
+ends_at(const struct extent *extent, uint64_t i)
+{
+	return i == extent->split || i == extent->size;
+}
+
+/* A range that goes round the end is not there, none of it. \return the error. */
+static uint32_t
+wrap_error(struct reference *r, const struct extent *src, const struct extent *dst, uint64_t i)
+{
+	uint64_t end = i + 1;
+
+	while (!ends_at(dst, end) && (src == NULL || !ends_at(src, end))) {
+		end++;
+	}
+	if (src != NULL && wraps(byte_at(src, i), end - i)) {
+		return r->part->source_error;
+	}
+	return wraps(byte_at(dst, i), end - i) ? r->part->destination_error : 0;
 }
 
 static bool
@@ -228,12 +242,6 @@ copy(struct reference *r, const uint8_t *base)
 	struct extent dst = extent_of(reference_qword(base, 2), reference_qword(base, 5),
 				      (control & CTL_DST_PAGE_BREAK) != 0, size_of(base));
 
-	if (extent_wraps(&src)) {
-		return r->part->source_error;
-	}
-	if (extent_wraps(&dst)) {
-		return r->part->destination_error;
-	}
 	if (extents_meet(&src, &dst)) {
 		if (in_one_piece(r, &src) && in_one_piece(r, &dst)) {
 			return move(r, &src, &dst);
@@ -243,6 +251,10 @@ copy(struct reference *r, const uint8_t *base)
 	for (uint64_t i = 0; i < src.size; i++) {
 		uint8_t byte;
 
+		if ((i == 0 || ends_at(&src, i) || ends_at(&dst, i)) &&
+		    wrap_error(r, &src, &dst, i) != 0) {
+			return wrap_error(r, &src, &dst, i);
+		}
 		if (!r->memory.load(r->memory.ctx, byte_at(&src, i), &byte)) {
 			return r->part->source_error;
 		}
@@ -260,10 +272,10 @@ fill(struct reference *r, const uint8_t *base)
 	struct extent dst = extent_of(reference_qword(base, 2), reference_qword(base, 5),
 				      (control & CTL_DST_PAGE_BREAK) != 0, size_of(base));
 
-	if (extent_wraps(&dst)) {
-		return r->part->destination_error;
-	}
 	for (uint64_t i = 0; i < dst.size; i++) {
+		if ((i == 0 || ends_at(&dst, i)) && wrap_error(r, NULL, &dst, i) != 0) {
+			return r->part->destination_error;
+		}
 		if (!r->memory.store(r->memory.ctx, byte_at(&dst, i), base[8 + i % 8])) {
 			return r->part->destination_error;
 		}
