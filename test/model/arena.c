@@ -44,6 +44,8 @@ arena_init(struct arena *arena)
 		arena->bank[i] = malloc(ARENA_SIZE);
 	}
 	arena->flat = malloc(ARENA_SIZE);
+	arena->elsewhere = malloc(ARENA_SIZE);
+	memset(arena->elsewhere, ELSEWHERE, ARENA_SIZE);
 	arena->kind = malloc(ARENA_SIZE);
 }
 
@@ -54,6 +56,7 @@ arena_fini(struct arena *arena)
 		free(arena->bank[i]);
 	}
 	free(arena->flat);
+	free(arena->elsewhere);
 	free(arena->kind);
 }
 
@@ -77,9 +80,31 @@ arena_start(struct arena *arena, uint64_t seed, bool has_read, bool has_write)
 	arena_forget_changes(arena);
 }
 
+static bool
+is_called(uint8_t kind)
+{
+	return kind == ARENA_CALL || kind == ARENA_CALL_RO;
+}
+
+/*
+ * What the host's functions reach begins and ends at multiples of 8. They may copy less than they
+ * are asked for, so a completion word that is in their reach only in part would be written in part.
+ */
+static void
+keep_words_whole(const struct arena *arena, uint32_t *offset, uint32_t *len, uint8_t kind)
+{
+	uint32_t end = *offset + *len < ARENA_SIZE ? *offset + *len : ARENA_SIZE;
+
+	if (is_called(kind) || is_called(arena->kind[*offset]) || is_called(arena->kind[end - 1])) {
+		*offset &= ~7u;
+		*len = ((end + 7) & ~7u) - *offset;
+	}
+}
+
 void
 arena_place(struct arena *arena, uint32_t offset, uint32_t len, enum arena_kind kind)
 {
+	keep_words_whole(arena, &offset, &len, kind);
 	for (uint32_t i = offset; i < ARENA_SIZE && i - offset < len; i++) {
 		uint8_t *from = &arena->bank[bank_of(arena->kind[i])][i];
 		uint8_t byte = *from;
@@ -194,21 +219,41 @@ same_range(const struct arena *arena, const struct arena_range *range, uint32_t 
 	return true;
 }
 
-bool
-arena_same(const struct arena *arena, uint32_t *offset)
+/* Whether [offset, offset + len), which is granted alike, is the same, and nothing is elsewhere. */
+static bool
+same_run(const struct arena *arena, uint32_t offset, uint32_t len)
 {
-	const struct arena_range all = {0, ARENA_SIZE};
+	unsigned here = bank_of(arena->kind[offset]);
 
-	for (uint32_t i = 0; i < ARENA_SIZE; i++) {
-		unsigned here = bank_of(arena->kind[i]);
+	for (unsigned bank = 0; bank < 3; bank++) {
+		const uint8_t *want = bank == here ? arena->flat : arena->elsewhere;
 
-		if (arena->bank[(here + 1) % 3][i] != ELSEWHERE ||
-		    arena->bank[(here + 2) % 3][i] != ELSEWHERE) {
-			*offset = i;
+		if (memcmp(arena->bank[bank] + offset, want + offset, len) != 0) {
 			return false;
 		}
 	}
-	return same_range(arena, &all, offset);
+	return true;
+}
+
+bool
+arena_same(const struct arena *arena, uint32_t *offset)
+{
+	uint32_t from = 0;
+
+	while (from < ARENA_SIZE) {
+		uint32_t end = from + 1;
+
+		while (end < ARENA_SIZE && arena->kind[end] == arena->kind[from]) {
+			end++;
+		}
+		for (*offset = from; !same_run(arena, from, end - from); (*offset)++) {
+			if (!same_run(arena, *offset, 1)) {
+				return false;
+			}
+		}
+		from = end;
+	}
+	return true;
 }
 
 bool
@@ -336,10 +381,9 @@ arena_load_byte(void *ctx, uint64_t iova, uint8_t *byte)
 	return true;
 }
 
-bool
-arena_storable(void *ctx, uint64_t iova)
+static bool
+is_storable(const struct arena *arena, uint64_t iova)
 {
-	struct arena *arena = ctx;
 	uint32_t offset;
 
 	if (!arena_find(iova, &offset)) {
@@ -355,13 +399,21 @@ arena_store_byte(void *ctx, uint64_t iova, uint8_t byte)
 	struct arena *arena = ctx;
 	uint32_t offset;
 
-	if (!arena_storable(ctx, iova)) {
+	if (!is_storable(arena, iova)) {
 		return false;
 	}
 	arena_find(iova, &offset);
 	arena->flat[offset] = byte;
 	note(arena, arena->stored, &arena->stores, offset, 1);
 	return true;
+}
+
+bool
+arena_takes_word(void *ctx, uint64_t iova)
+{
+	const struct arena *arena = ctx;
+
+	return is_storable(arena, iova) && run_from(arena, iova, 8) == 8;
 }
 
 bool

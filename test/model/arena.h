@@ -49,6 +49,7 @@ struct arena_range {
 struct arena {
 	uint8_t *bank[3];
 	uint8_t *flat;            /**< the reference's */
+	uint8_t *elsewhere;       /**< what a bank holds where the byte is in another one */
 	uint8_t *kind;            /**< enum arena_kind, of each byte */
 	bool has_read, has_write; /**< whether the host's functions are there */
 	/** What can have changed since arena_forget_changes(). */
@@ -89,7 +90,7 @@ uint64_t arena_write(void *ctx, uint64_t iova, const void *buf, uint64_t len);
 /* For the reference. */
 bool arena_load_byte(void *ctx, uint64_t iova, uint8_t *byte);
 bool arena_store_byte(void *ctx, uint64_t iova, uint8_t byte);
-bool arena_storable(void *ctx, uint64_t iova);
+bool arena_takes_word(void *ctx, uint64_t iova);
 bool arena_whole(void *ctx, uint64_t iova, uint64_t len);
 
 #endif

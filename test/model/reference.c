@@ -190,13 +190,9 @@ command(struct reference *r, uint8_t value)
 bool
 reference_store_completion(struct reference *r, uint64_t word)
 {
-	if (r->chancmp % 8 != 0 || !reference_bus_master(r) || !reference_in_d0(r)) {
+	if (r->chancmp % 8 != 0 || !reference_bus_master(r) || !reference_in_d0(r) ||
+	    !r->memory.takes_word(r->memory.ctx, r->chancmp)) {
 		return false;
-	}
-	for (unsigned i = 0; i < 8; i++) {
-		if (!r->memory.storable(r->memory.ctx, r->chancmp + i)) {
-			return false;
-		}
 	}
 	for (unsigned i = 0; i < 8; i++) {
 		r->memory.store(r->memory.ctx, r->chancmp + i, (uint8_t)(word >> 8 * i));
@@ -439,7 +435,10 @@ find_place(const struct reference *r, uint32_t offset, struct place *found)
 	};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (offset >= places[i].offset && offset < places[i].offset + places[i].size) {
+		if (offset < places[i].offset) {
+			break;
+		}
+		if (offset < places[i].offset + places[i].size) {
 			*found = places[i];
 			return true;
 		}

@@ -55,8 +55,8 @@ struct reference_memory {
 	/* \return whether the byte could be read, or written. */
 	bool (*load)(void *ctx, uint64_t iova, uint8_t *byte);
 	bool (*store)(void *ctx, uint64_t iova, uint8_t byte);
-	/* Whether the byte could be written. */
-	bool (*storable)(void *ctx, uint64_t iova);
+	/* Whether these 8 bytes could be written by one store. */
+	bool (*takes_word)(void *ctx, uint64_t iova);
 	/* Whether all these bytes are granted at once, so that one memmove() does for them. */
 	bool (*whole)(void *ctx, uint64_t iova, uint64_t len);
 };

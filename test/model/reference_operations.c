@@ -172,25 +172,17 @@ byte_at(const struct extent *extent, uint64_t i)
 	return i < extent->split ? extent->first + i : extent->second + (i - extent->split);
 }
 
-static bool
-ends_at(const struct extent *extent, uint64_t i)
+static uint64_t
+smaller(uint64_t a, uint64_t b)
 {
-	return i == extent->split || i == extent->size;
+	return a < b ? a : b;
 }
 
-/* A range that goes round the end is not there, none of it. \return the error. */
-static uint32_t
-wrap_error(struct reference *r, const struct extent *src, const struct extent *dst, uint64_t i)
+/* Where the range ends that byte i is in. */
+static uint64_t
+range_end(const struct extent *extent, uint64_t i)
 {
-	uint64_t end = i + 1;
-
-	while (!ends_at(dst, end) && (src == NULL || !ends_at(src, end))) {
-		end++;
-	}
-	if (src != NULL && wraps(byte_at(src, i), end - i)) {
-		return r->part->source_error;
-	}
-	return wraps(byte_at(dst, i), end - i) ? r->part->destination_error : 0;
+	return i < extent->split ? extent->split : extent->size;
 }
 
 static bool
@@ -233,6 +225,47 @@ move(struct reference *r, const struct extent *src, const struct extent *dst)
 	return errors;
 }
 
+/* A byte at a time. A range that goes round the end is not there, none of it. */
+static uint32_t
+copy_part(struct reference *r, uint64_t src, uint64_t dst, uint64_t len)
+{
+	if (wraps(src, len)) {
+		return r->part->source_error;
+	}
+	if (wraps(dst, len)) {
+		return r->part->destination_error;
+	}
+	for (uint64_t i = 0; i < len; i++) {
+		uint8_t byte;
+
+		if (!r->memory.load(r->memory.ctx, src + i, &byte)) {
+			return r->part->source_error;
+		}
+		if (!r->memory.store(r->memory.ctx, dst + i, byte)) {
+			return r->part->destination_error;
+		}
+	}
+	return 0;
+}
+
+/* From one break to the next, of either side. */
+static uint32_t
+copy_parts(struct reference *r, const struct extent *src, const struct extent *dst)
+{
+	uint64_t from = 0;
+
+	while (from < src->size) {
+		uint64_t end = smaller(range_end(src, from), range_end(dst, from));
+		uint32_t errors = copy_part(r, byte_at(src, from), byte_at(dst, from), end - from);
+
+		if (errors != 0) {
+			return errors;
+		}
+		from = end;
+	}
+	return 0;
+}
+
 static uint32_t
 copy(struct reference *r, const uint8_t *base)
 {
@@ -248,39 +281,36 @@ copy(struct reference *r, const uint8_t *base)
 		}
 		r->any_order = true;
 	}
-	for (uint64_t i = 0; i < src.size; i++) {
-		uint8_t byte;
+	return copy_parts(r, &src, &dst);
+}
 
-		if ((i == 0 || ends_at(&src, i) || ends_at(&dst, i)) &&
-		    wrap_error(r, &src, &dst, i) != 0) {
-			return wrap_error(r, &src, &dst, i);
-		}
-		if (!r->memory.load(r->memory.ctx, byte_at(&src, i), &byte)) {
-			return r->part->source_error;
-		}
-		if (!r->memory.store(r->memory.ctx, byte_at(&dst, i), byte)) {
+static uint32_t
+fill_part(struct reference *r, uint64_t dst, uint64_t len, const uint8_t *pattern, uint64_t phase)
+{
+	if (wraps(dst, len)) {
+		return r->part->destination_error;
+	}
+	for (uint64_t i = 0; i < len; i++) {
+		if (!r->memory.store(r->memory.ctx, dst + i, pattern[(phase + i) % 8])) {
 			return r->part->destination_error;
 		}
 	}
 	return 0;
 }
 
+/* The pattern goes on through a page break. */
 static uint32_t
 fill(struct reference *r, const uint8_t *base)
 {
 	uint32_t control = reference_control(base);
 	struct extent dst = extent_of(reference_qword(base, 2), reference_qword(base, 5),
 				      (control & CTL_DST_PAGE_BREAK) != 0, size_of(base));
+	uint32_t errors = fill_part(r, dst.first, dst.split, base + 8, 0);
 
-	for (uint64_t i = 0; i < dst.size; i++) {
-		if ((i == 0 || ends_at(&dst, i)) && wrap_error(r, NULL, &dst, i) != 0) {
-			return r->part->destination_error;
-		}
-		if (!r->memory.store(r->memory.ctx, byte_at(&dst, i), base[8 + i % 8])) {
-			return r->part->destination_error;
-		}
+	if (errors != 0 || dst.split == dst.size) {
+		return errors;
 	}
-	return 0;
+	return fill_part(r, dst.second, dst.size - dst.split, base + 8, dst.split);
 }
 
 /* ---- XOR and PQ ---- */

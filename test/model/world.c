@@ -84,7 +84,7 @@ create_reference(struct world *world, const struct udma_emu_config *config)
 		.ctx = &world->arena,
 		.load = arena_load_byte,
 		.store = arena_store_byte,
-		.storable = arena_storable,
+		.takes_word = arena_takes_word,
 		.whole = arena_whole,
 	};
 
