@@ -313,6 +313,10 @@ some_offset(struct generator *g)
 		return 0x48 + (uint32_t)generate_below(g, 8);
 	case 4:
 		return (uint32_t)generate_below(g, REFERENCE_BAR_SIZE + 64);
+	case 5:
+		if (generate_chance(g, 5)) {
+			return (uint32_t)generate_value(g);
+		}
 	}
 	return 0x80 + (uint32_t)generate_below(g, 0x38);
 }
@@ -352,6 +356,9 @@ some_config_offset(struct generator *g)
 
 	if (generate_chance(g, 8)) {
 		return (uint32_t)generate_below(g, REFERENCE_CONFIG_SIZE + 16);
+	}
+	if (generate_chance(g, 1)) {
+		return (uint32_t)generate_value(g);
 	}
 	return places[generate_below(g, sizeof(places) / sizeof(places[0]))] +
 	       (generate_chance(g, 10) ? (uint32_t)generate_below(g, 4) : 0);
@@ -472,7 +479,9 @@ wild(struct generator *g)
 		poke(g);
 		break;
 	case 14:
-		generate_push(g, DO_ELAPSE, 0, (uint32_t)generate_below(g, 60));
+		generate_push(g, DO_ELAPSE, 0,
+			      (uint32_t)(generate_chance(g, 95) ? generate_below(g, 60)
+								: generate_value(g)));
 		break;
 	case 15:
 		if (generate_chance(g, 5)) {
@@ -497,12 +506,17 @@ more(struct generator *g)
 	if (generate_chance(g, 30)) {
 		wild(g);
 	} else if (!can_run(r)) {
-		if (generate_chance(g, 40)) {
+		if (r->state == REFERENCE_SUSPENDED && generate_chance(g, 50)) {
+			generate_write(g, 0x84, 1, 0x10);
+		} else if (generate_chance(g, 40)) {
 			bring_up(g);
 		} else {
 			recover(g);
 		}
 	} else if (r->state == REFERENCE_ACTIVE) {
+		if (generate_chance(g, 5)) {
+			generate_write(g, 0x86, 2, (uint16_t)(r->done + generate_below(g, 8)));
+		}
 		generate_push(g, DO_STEP, 0, 0);
 	} else if (r->sent && generate_chance(g, 40)) {
 		if (generate_chance(g, 50)) {

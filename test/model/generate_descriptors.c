@@ -279,7 +279,4 @@ generate_submit(struct generator *g)
 		at = chain.extended ? chain.words[11] : chain.words[3];
 	}
 	ring_doorbell(&chain);
-	for (unsigned i = 0; i < descriptors; i++) {
-		generate_push(g, DO_STEP, 0, 0);
-	}
 }

@@ -209,20 +209,17 @@ in_one_piece(struct reference *r, const struct extent *extent)
 	       r->memory.whole(r->memory.ctx, extent->first, extent->size);
 }
 
-/* As memmove(): everything is read before anything is written. */
+/* As memmove(): everything is read before anything is written. The source is known to be there. */
 static uint32_t
 move(struct reference *r, const struct extent *src, const struct extent *dst)
 {
 	uint8_t *bytes = malloc(src->size);
-	uint32_t errors = 0;
+	bool stored;
 
-	if (!reference_load(r, src->first, bytes, src->size)) {
-		errors = r->part->source_error;
-	} else if (!store(r, dst->first, bytes, dst->size)) {
-		errors = r->part->destination_error;
-	}
+	reference_load(r, src->first, bytes, src->size);
+	stored = store(r, dst->first, bytes, dst->size);
 	free(bytes);
-	return errors;
+	return stored ? 0 : r->part->destination_error;
 }
 
 /* A byte at a time. A range that goes round the end is not there, none of it. */

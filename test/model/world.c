@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -102,8 +103,9 @@ world_start(struct world *world, const struct world_start *start)
 	world->emissions = 0;
 	arena_start(&world->arena, start->memory_seed, start->has_read, start->has_write);
 	exists = create_reference(world, &start->config);
+	errno = 0;
 	world->emu = create(world, start);
-	if (exists == (world->emu != NULL)) {
+	if (exists ? world->emu != NULL : world->emu == NULL && errno == EINVAL) {
 		return true;
 	}
 	return differ(world, "id %04x, xfercap %u, interrupts %x, pin %u: created %d, reference %d",
