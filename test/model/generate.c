@@ -484,7 +484,7 @@ wild(struct generator *g)
 								: generate_value(g)));
 		break;
 	case 15:
-		if (generate_chance(g, 5)) {
+		if (generate_chance(g, 25)) {
 			generate_push(g, DO_RESET, 0, 0);
 		}
 		break;

@@ -74,7 +74,8 @@ repeat(struct program *program, struct world *world)
 		return false;
 	}
 	for (unsigned i = 0; i < program->count; i++) {
-		if (!world_apply(world, &program->operations[i])) {
+		if (!world_apply(world, &program->operations[i]) ||
+		    ((i + 1) % COMPARE_ALL == 0 && !world_compare_all(world))) {
 			program->count = i + 1;
 			return false;
 		}

@@ -217,8 +217,8 @@ world_compare_all(struct world *world)
 {
 	uint32_t offset;
 
-	for (offset = 8; offset < REFERENCE_BAR_SIZE; offset += 8) {
-		if (offset != 0x80 && !compare_register(world, offset, 8)) {
+	for (offset = 0; offset < REFERENCE_BAR_SIZE; offset += 8) {
+		if (!compare_register(world, offset, 8)) {
 			return false;
 		}
 	}
@@ -327,7 +327,10 @@ world_apply(struct world *world, const struct operation *op)
 	if (!arena_same_changes(&world->arena, &offset)) {
 		return differing_byte(world, offset);
 	}
-	return (!world->takes_interrupts || compare_interrupts(world)) && compare_some(world);
+	if (world->takes_interrupts && !compare_interrupts(world)) {
+		return false;
+	}
+	return op->kind == DO_RESET ? world_compare_all(world) : compare_some(world);
 }
 
 /* ---- In words ---- */

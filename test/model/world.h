@@ -56,7 +56,7 @@ void world_fini(struct world *world);
 bool world_start(struct world *world, const struct world_start *start);
 /** Does one operation on both sides. \return false if they differ. */
 bool world_apply(struct world *world, const struct operation *operation);
-/** Compares all that can be seen without side effects. \return false if it differs. */
+/** Compares all that can be seen, and reads all registers for it. \return false if it differs. */
 bool world_compare_all(struct world *world);
 /** One line that says what is done. */
 void operation_describe(const struct operation *operation, char *text, size_t size);
