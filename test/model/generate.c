@@ -128,6 +128,12 @@ generate_aligned(struct generator *g, uint64_t alignment)
 	return generate_address(g, 64) & ~(alignment - 1);
 }
 
+uint64_t
+generate_slot(const struct generator *g, uint32_t slot)
+{
+	return arena_iova(g->ring) + 64ull * (slot % g->slots);
+}
+
 /* ---- Start ---- */
 
 static const uint16_t ids[][2] = {
@@ -226,12 +232,6 @@ some_chanctrl(struct generator *g)
 	return usual[generate_below(g, sizeof(usual) / sizeof(usual[0]))];
 }
 
-static uint64_t
-slot_iova(const struct generator *g, uint32_t slot)
-{
-	return arena_iova(g->ring) + 64ull * (slot % g->slots);
-}
-
 static void
 start_chain(struct generator *g)
 {
@@ -241,7 +241,7 @@ start_chain(struct generator *g)
 			 generate_chance(g, 95) ? generate_aligned(g, 8) : generate_value(g));
 	}
 	write_64(g, 0x90,
-		 generate_chance(g, 96) ? slot_iova(g, (uint32_t)generate_below(g, g->slots))
+		 generate_chance(g, 96) ? generate_slot(g, (uint32_t)generate_below(g, g->slots))
 					: generate_value(g));
 }
 
@@ -498,12 +498,29 @@ can_run(const struct reference *r)
 	       reference_bus_master(r) && reference_in_d0(r);
 }
 
+/* The internal count goes to where it soon begins again at 0: by a null descriptor that is its own
+ * next one. */
+static void
+count_up(struct generator *g)
+{
+	uint64_t slot = generate_slot(g, 0);
+	const uint64_t null[] = {8 | 0x20ull << 32, 0, 0, slot};
+
+	bring_up(g);
+	generate_words(g, slot, null, 4);
+	generate_write(g, 0x90, 8, slot);
+	generate_write(g, 0x86, 2, 0xFFF0 + generate_below(g, 16));
+	generate_push(g, DO_STEP, 0, UINT16_MAX);
+}
+
 static void
 more(struct generator *g)
 {
 	const struct reference *r = g->reference;
 
-	if (generate_chance(g, 30)) {
+	if (generate_below(g, 20000) == 0) {
+		count_up(g);
+	} else if (generate_chance(g, 30)) {
 		wild(g);
 	} else if (!can_run(r)) {
 		if (r->state == REFERENCE_SUSPENDED && generate_chance(g, 50)) {
@@ -517,7 +534,7 @@ more(struct generator *g)
 		if (generate_chance(g, 5)) {
 			generate_write(g, 0x86, 2, (uint16_t)(r->done + generate_below(g, 8)));
 		}
-		generate_push(g, DO_STEP, 0, 0);
+		generate_push(g, DO_STEP, 0, 1);
 	} else if (r->sent && generate_chance(g, 40)) {
 		if (generate_chance(g, 50)) {
 			handle_interrupt(g);

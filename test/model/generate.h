@@ -47,6 +47,11 @@ uint64_t generate_value(struct generator *generator);
 uint64_t generate_address(struct generator *generator, uint64_t size);
 /** An address that is a multiple of `alignment`, and probably granted. */
 uint64_t generate_aligned(struct generator *generator, uint64_t alignment);
+/** The address of a slot of the ring; numbers go round. */
+uint64_t generate_slot(const struct generator *generator, uint32_t slot);
+/** The CPU writes these words, if there is memory at the address. At most 8. */
+void generate_words(struct generator *generator, uint64_t iova, const uint64_t *words,
+		    unsigned count);
 /** Some descriptors at the place that the engine looks at next, and the doorbell. */
 void generate_submit(struct generator *generator);
 

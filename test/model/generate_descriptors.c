@@ -22,12 +22,6 @@ struct chain {
 	bool extended;      /* the last one has an extension */
 };
 
-static uint64_t
-slot_iova(const struct generator *g, uint32_t slot)
-{
-	return arena_iova(g->ring) + 64ull * (slot % g->slots);
-}
-
 /* Where the engine looks next. */
 static uint64_t
 engine_place(const struct generator *g)
@@ -37,8 +31,8 @@ engine_place(const struct generator *g)
 	return r->first ? r->start : r->next;
 }
 
-static void
-poke_words(struct generator *g, uint64_t iova, const uint64_t *words, unsigned count)
+void
+generate_words(struct generator *g, uint64_t iova, const uint64_t *words, unsigned count)
 {
 	struct operation *op;
 	uint32_t offset;
@@ -155,8 +149,8 @@ some_sed(struct generator *g, uint64_t *words, uint64_t size)
 		sed[i] = generate_address(g, size);
 	}
 	sed[0] = random_next(&g->random);
-	poke_words(g, words[5], sed, 8);
-	poke_words(g, words[5] + 64, sed + 8, 8);
+	generate_words(g, words[5], sed, 8);
+	generate_words(g, words[5] + 64, sed + 8, 8);
 }
 
 static bool
@@ -183,7 +177,7 @@ next_of(struct chain *chain)
 	if (generate_chance(g, 2)) {
 		chain->slot = (uint32_t)generate_below(g, g->slots);
 	}
-	return slot_iova(g, chain->slot);
+	return generate_slot(g, chain->slot);
 }
 
 static void
@@ -193,13 +187,13 @@ write_slots(struct chain *chain, uint64_t at)
 
 	chain->words[3] = next_of(chain);
 	chain->count++;
-	poke_words(g, at, chain->words, 8);
+	generate_words(g, at, chain->words, 8);
 	if (chain->extended) {
 		uint64_t behind = chain->words[3];
 
 		chain->words[11] = next_of(chain);
 		chain->count++;
-		poke_words(g, behind, chain->words + 8, 8);
+		generate_words(g, behind, chain->words + 8, 8);
 	}
 }
 

@@ -616,7 +616,6 @@ carry_out(struct reference *r)
 bool
 reference_step(struct reference *r)
 {
-	r->any_order = false;
 	if (!may_run(r)) {
 		return false;
 	}

@@ -71,8 +71,8 @@ struct reference {
 	/* Interrupts that left since `logged` was set to 0. */
 	struct reference_interrupt log[REFERENCE_LOG];
 	unsigned logged;
-	/* The last step has copied within one piece of memory that is granted in several: what is
-	 * then in the destination depends on where the pieces end. */
+	/* Since this was set to false, a step has copied within memory that is granted in several
+	 * pieces: what is then in the destination depends on where they end. */
 	bool any_order;
 
 	/* General registers. */

@@ -264,11 +264,14 @@ apply_config_write(struct world *world, const struct operation *op)
 }
 
 static bool
-apply_step(struct world *world)
+apply_steps(struct world *world, const struct operation *op)
 {
-	bool real = udma_emu_step(world->emu);
-	bool want = reference_step(&world->reference);
+	bool real = true, want = true;
 
+	for (uint32_t i = 0; i < op->len && real && want; i++) {
+		real = udma_emu_step(world->emu);
+		want = reference_step(&world->reference);
+	}
 	return real == want || differ(world, "step: %d, reference %d", real, want);
 }
 
@@ -287,7 +290,7 @@ dispatch(struct world *world, const struct operation *op)
 	case DO_CONFIG_WRITE:
 		return apply_config_write(world, op);
 	case DO_STEP:
-		return apply_step(world);
+		return apply_steps(world, op);
 	case DO_ELAPSE:
 		udma_emu_elapse(world->emu, op->len);
 		reference_elapse(&world->reference, op->len);
@@ -364,7 +367,7 @@ operation_describe(const struct operation *op, char *text, size_t size)
 		describe_bytes(op, text, size, "cfg write");
 		break;
 	case DO_STEP:
-		snprintf(text, size, "step");
+		snprintf(text, size, "step     %u times at most", op->len);
 		break;
 	case DO_ELAPSE:
 		snprintf(text, size, "elapse   %u us", op->len);

@@ -28,7 +28,7 @@ enum operation_kind {
 struct operation {
 	enum operation_kind kind;
 	uint32_t offset;   /**< BAR0, configuration space, arena */
-	uint32_t len;      /**< bytes; microseconds */
+	uint32_t len;      /**< bytes; microseconds; steps */
 	uint64_t value;    /**< DO_WRITE; DO_PLACE: enum arena_kind */
 	uint8_t bytes[64]; /**< DO_CONFIG_WRITE, DO_POKE */
 };
