@@ -242,11 +242,24 @@ disconnect_client(struct udma_vu_server *server)
 	udma_vu_tell(server, UDMA_VU_EVENT_DISCONNECTED, error);
 }
 
+/** Whoever comes may be the one who has just left, or its successor: that is seen here first. */
+static bool
+client_has_left(const struct udma_vu_server *server)
+{
+	struct pollfd client = {.fd = server->link.fd};
+
+	return poll(&client, 1, 0) == 1 && (client.revents & POLLHUP);
+}
+
 void
 udma_vu_refuse(struct udma_vu_server *server)
 {
-	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd;
 
+	if (client_has_left(server)) {
+		return; /* in a moment there is room */
+	}
+	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
 		close(fd);
 		udma_vu_tell(server, UDMA_VU_EVENT_REFUSED, 0);
