@@ -409,8 +409,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 				   .tv_nsec = (long)(us % 1000000) * 1000};
 
 	if (udma_vu_link_has_output(&server->link)) {
-		/* What it has sent is not heard before it has heard us. */
-		fds[2].events = POLLOUT;
+		fds[2].events |= POLLOUT;
 	}
 	if (ppoll(fds, 4, us == UINT64_MAX ? NULL : &timeout, NULL) < 0) {
 		return false;
@@ -426,7 +425,8 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	}
 	if (fds[2].revents & POLLOUT) {
 		server->broken = udma_vu_link_flush(&server->link);
-	} else if (fds[2].revents != 0 || server->deferred_count > 0) {
+	}
+	if ((fds[2].revents & ~POLLOUT) != 0 || server->deferred_count > 0) {
 		hear_client(server);
 	}
 	return false;
