@@ -194,7 +194,8 @@ keep_output(struct udma_vu_link *link, const struct iovec *parts, unsigned count
 		return -ENOBUFS;
 	}
 	if (link->out_size + total - sent > link->out_room) {
-		size_t room = link->out_size + total - sent;
+		/* Doubled, for it may grow by small replies. */
+		size_t room = 2 * (link->out_size + total - sent);
 		uint8_t *larger = realloc(link->out, room);
 
 		if (larger == NULL) {
