@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * A table of texts, aligned by blanks.
+ * A table of texts, aligned by blanks: numbers to the right, everything else to the left.
  */
 
 #ifndef UDMA_TOOL_TABLE_H

@@ -16,6 +16,7 @@ static const char help[] =
 	"Usage:\n"
 	"  udma list [OPTION]...           list the I/OAT channels of this machine\n"
 	"  udma copy [OPTION]... SRC DST   copy a file through an I/OAT channel\n"
+	"  udma perf [OPTION]...           measure I/OAT channels, and the CPU beside them\n"
 	"  udma COMMAND --help             options of a command, and an example\n"
 	"  udma --help | --version\n"
 	"\n"
@@ -33,6 +34,7 @@ static const struct subcommand {
 } subcommands[] = {
 	{"list", "udma list", list_main},
 	{"copy", "udma copy", copy_main},
+	{"perf", "udma perf", perf_main},
 };
 
 static const struct subcommand *
@@ -59,7 +61,7 @@ dispatch(int argc, char **argv)
 	const struct subcommand *command;
 
 	if (argc < 2) {
-		complain("a command is missing: list or copy; 'udma --help' explains them");
+		complain("a command is missing: list, copy or perf; 'udma --help' explains them");
 		return STATUS_USAGE;
 	}
 	if (strcmp(argv[1], "help") == 0 && argc == 3 && find(argv[2]) != NULL) {
@@ -79,8 +81,8 @@ dispatch(int argc, char **argv)
 	}
 	command = find(argv[1]);
 	if (command == NULL) {
-		complain("there is no %s '%s'; the commands are list and copy; 'udma --help' "
-			 "explains them",
+		complain("there is no %s '%s'; the commands are list, copy and perf; 'udma "
+			 "--help' explains them",
 			 argv[1][0] == '-' ? "option" : "command", argv[1]);
 		return STATUS_USAGE;
 	}
