@@ -5,6 +5,7 @@
 
 #include "spdk/string.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ parse_size(char *text)
 		text[length - 1] = '\0';
 		break;
 	}
-	number = spdk_strtol(text, 10);
+	number = isdigit((unsigned char)text[0]) ? spdk_strtol(text, 10) : 0;
 	return number > 0 && (uint64_t)number <= LARGEST_SIZE >> shift ? (uint64_t)number << shift
 								       : 0;
 }

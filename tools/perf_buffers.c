@@ -122,8 +122,10 @@ worker_compare(struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->lane_count; i++) {
 		const struct lane *lane = &worker->lanes[i];
+		/* All of them, unless the ring or the time did not suffice for so many. */
+		unsigned used = (unsigned)spdk_min(lane->submitted, lane->options->depth);
 
-		for (unsigned j = 0; j < lane->options->depth && worker->error == 0; j++) {
+		for (unsigned j = 0; j < used && worker->error == 0; j++) {
 			worker->error = compare(lane, &lane->slots[j]);
 		}
 	}

@@ -69,7 +69,7 @@ struct worker {
 void worker_prepare(struct worker *worker);
 void worker_engine_slice(struct worker *worker);
 void worker_baseline_slice(struct worker *worker);
-/** Compares every destination with what it should be. */
+/** Compares every destination of the last slice with what it should be. */
 void worker_compare(struct worker *worker);
 
 /** Gives the buffers back; the channels must be idle. */

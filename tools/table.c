@@ -8,13 +8,13 @@
 #define MAX_COLUMNS 16
 #define GAP         2
 
-/** \return whether a column has nothing but numbers under its heading. */
+/** \return whether a column has nothing but numbers under its heading; the first one has names. */
 static bool
 is_numeric(char **cells, unsigned rows, unsigned columns, unsigned column)
 {
 	bool is_number = false;
 
-	for (unsigned row = 1; row < rows; row++) {
+	for (unsigned row = 1; row < rows && column > 0; row++) {
 		const char *cell = cells[row * columns + column];
 
 		is_number = strspn(cell, "0123456789.") == strlen(cell);

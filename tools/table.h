@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * A table of texts, aligned by blanks: numbers to the right, everything else to the left.
+ * A table of texts, aligned by blanks: names to the left, numbers to the right.
  */
 
 #ifndef UDMA_TOOL_TABLE_H
