@@ -15,8 +15,10 @@
 
 /** Starts a line, if stderr is a terminal. \param what the word in front ("copy"). */
 void progress_start(const char *what, uint64_t total);
-/** Shows how much is done; not more often than an eye can follow. From one thread. */
+/** Shows how many bytes are done; not more often than an eye can follow. From one thread. */
 void progress_update(uint64_t done);
+/** As progress_update(), where it is not bytes that end it. \param part of it, 0 to 1. */
+void progress_update_part(uint64_t done, double part);
 /** Takes the line off the screen; the next update brings it back. */
 void progress_clear(void);
 /** Ends it: the line goes, and stays away. */
