@@ -37,8 +37,8 @@ print_help(void)
 		printf("  udma %-7s %-20s  %s\n", subcommands[i].name, subcommands[i].arguments,
 		       subcommands[i].summary);
 	}
-	puts("  udma COMMAND --help           options of a command, and an example\n"
-	     "  udma --help | --version\n"
+	printf("  udma %-28s  %s\n", "COMMAND --help", "options of a command, and an example");
+	puts("  udma --help | --version\n"
 	     "\n"
 	     "Without the hardware, --emulate makes emulated channels in the process.\n"
 	     "\n"

@@ -131,8 +131,11 @@ append_difference(char *text, const struct verify_error *error)
 	}
 	append(text, TROUBLE_TEXT_BYTES,
 	       " is 0x%02x, 0x%02x was expected; differing: %" PRIu64 " inside, %" PRIu64
-	       " outside the request; do not use this channel",
-	       error->got, error->expected, error->inside, error->outside);
+	       " outside the request%s; do not use this channel",
+	       error->got, error->expected, error->inside, error->outside,
+	       error->inside + error->outside == 0
+		       ? " (it came right meanwhile: it was written after the completion)"
+		       : "");
 }
 
 static const struct {

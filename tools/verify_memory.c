@@ -105,13 +105,16 @@ area_fill(struct area *area, uint64_t *random)
 uint64_t
 area_first_difference(const struct area *area, uint64_t from, uint64_t to)
 {
+	uint64_t at = from;
+
 	if (memcmp(area->bytes + from, area->mirror + from, to - from) == 0) {
 		return to;
 	}
-	while (from < to && area->bytes[from] == area->mirror[from]) {
-		from++;
+	while (at < to && area->bytes[at] == area->mirror[at]) {
+		at++;
 	}
-	return from;
+	/* It may have come right meanwhile: what is written too late is wrong all the same. */
+	return at < to ? at : from;
 }
 
 uint64_t
