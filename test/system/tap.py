@@ -58,11 +58,11 @@ def end(process, status):
     return errors
 
 
-def on_terminal(*args, **more):
+def on_terminal(*args, status=0, stdout=None, **more):
     """Runs the program on a terminal. Returns the lines that it printed there."""
     ours, theirs = pty.openpty()
     with subprocess.Popen([UDMA, *args], env=environment(**more), stdin=subprocess.DEVNULL,
-                          stdout=theirs, stderr=theirs) as process:
+                          stdout=stdout or theirs, stderr=theirs) as process:
         os.close(theirs)
         text = b""
         while True:
@@ -74,7 +74,7 @@ def on_terminal(*args, **more):
                 break
             text += part
     os.close(ours)
-    expect(process.returncode == 0, f"ended with {process.returncode}: {text}")
+    expect(process.returncode == status, f"ended with {process.returncode}: {text}")
     return text.decode().replace("\r\n", "\n").splitlines()
 
 
