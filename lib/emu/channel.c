@@ -103,6 +103,7 @@ udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
 	switch (command) {
 	case SPDK_IOAT_CHANCMD_RESET:
 		udma_emu_channel_reset(chan);
+		udma_emu_interrupts_reset(emu);
 		break;
 	case SPDK_IOAT_CHANCMD_SUSPEND:
 		suspend(chan);
@@ -118,6 +119,13 @@ udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
 	}
 }
 
+static bool
+halts(const struct udma_emu_channel *chan, enum udma_emu_error error)
+{
+	return (chan->chanctrl & SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN) ||
+	       (error & UDMA_EMU_FATAL_ERRORS);
+}
+
 void
 udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 {
@@ -125,16 +133,17 @@ udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 
 	chan->chanerr |= error;
 	udma_emu_config_space_error(emu, error);
-	if (!(chan->chanctrl & SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN) &&
-	    !(error & UDMA_EMU_FATAL_ERRORS)) {
-		return;
+	if (halts(chan, error)) {
+		/* First the word, then the state; and once halted nothing is stored any more
+		 * (section 9). */
+		if (chan->state != UDMA_EMU_HALTED && emu->may_dma &&
+		    (UDMA_EMU_ERROR_WORD_UNASKED ||
+		     (chan->chanctrl & SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN))) {
+			udma_emu_store_completion(emu, chan->last | UDMA_EMU_HALTED);
+		}
+		chan->state = UDMA_EMU_HALTED;
 	}
-	/* First the word, then the state; and once halted nothing is stored any more (section 9).
-	 */
-	if (chan->state != UDMA_EMU_HALTED && emu->may_dma &&
-	    (UDMA_EMU_ERROR_WORD_UNASKED ||
-	     (chan->chanctrl & SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN))) {
-		udma_emu_store_completion(emu, chan->last | UDMA_EMU_HALTED);
+	if ((chan->chanctrl & SPDK_IOAT_CHANCTRL_ERR_INT_EN) && (error & ~chan->chanerrmask)) {
+		udma_emu_interrupts_cause(emu);
 	}
-	chan->state = UDMA_EMU_HALTED;
 }

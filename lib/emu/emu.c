@@ -6,30 +6,47 @@
 
 #include "emu_internal.h"
 
-#define DEVICE_ID_SKX 0x2021
+#define DEVICE_ID_DEFAULT 0x2021
 
 /** Drivers refuse less than 4 KiB, and the size field holds no more than 31 bits (section 3). */
-#define XFERCAP_MIN 12
-#define XFERCAP_MAX 31
+#define XFERCAP_MIN     12
+#define XFERCAP_MAX     31
+#define XFERCAP_DEFAULT 20
+
+#define INTERRUPTS_ALL ((uint32_t)(UDMA_EMU_MSIX | UDMA_EMU_MSI | UDMA_EMU_INTX))
+#define INTX_PIN_MAX   4
+
+static bool
+is_valid(const struct udma_emu_config *config)
+{
+	return udma_emu_part(config->device_id) != NULL && config->xfercap >= XFERCAP_MIN &&
+	       config->xfercap <= XFERCAP_MAX && (config->interrupts & ~INTERRUPTS_ALL) == 0 &&
+	       config->intx_pin <= INTX_PIN_MAX;
+}
 
 struct udma_emu *
 udma_emu_create(const struct udma_emu_config *config, const struct udma_emu_host *host, void *ctx)
 {
+	struct udma_emu_config full = *config;
 	struct udma_emu *emu;
 
-	if (config->device_id != DEVICE_ID_SKX || config->xfercap < XFERCAP_MIN ||
-	    config->xfercap > XFERCAP_MAX || host->grant == NULL) {
+	full.device_id = full.device_id != 0 ? full.device_id : DEVICE_ID_DEFAULT;
+	full.xfercap = full.xfercap != 0 ? full.xfercap : XFERCAP_DEFAULT;
+	full.intx_pin = full.intx_pin != 0 ? full.intx_pin : 1;
+	if (!is_valid(&full) || host->grant == NULL) {
+		errno = EINVAL;
 		return NULL;
 	}
 	emu = calloc(1, sizeof(*emu));
 	if (emu == NULL) {
 		return NULL;
 	}
-	emu->config = *config;
+	emu->config = full;
+	emu->part = udma_emu_part(full.device_id);
 	emu->host = *host;
 	emu->ctx = ctx;
-	emu->until_flip = config->flip_every;
-	emu->random = config->seed;
+	emu->until_flip = full.flip_every;
+	emu->random = full.seed;
 	udma_emu_reset(emu);
 	return emu;
 }
@@ -46,7 +63,9 @@ udma_emu_reset(struct udma_emu *emu)
 	emu->genctrl = 0;
 	emu->intrctrl = 0;
 	emu->intrdelay = 0;
+	emu->chwpreflmt = 0;
 	memset(&emu->chan, 0, sizeof(emu->chan));
 	udma_emu_channel_reset(&emu->chan);
 	udma_emu_config_space_reset(emu);
+	udma_emu_interrupts_power_on(emu);
 }

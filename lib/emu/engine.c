@@ -11,30 +11,67 @@
 
 #define DESCRIPTOR_ALIGN 64
 
+/** Fetches the slot that is next. */
 static enum udma_emu_error
-fetch(struct udma_emu *emu, union spdk_ioat_hw_desc *desc)
+fetch_slot(struct udma_emu *emu, union spdk_ioat_hw_desc *desc)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 
-	if (chan->next % DESCRIPTOR_ALIGN != 0 || !udma_emu_fetch(emu, chan->next, desc)) {
+	if (chan->next % DESCRIPTOR_ALIGN != 0 ||
+	    !udma_emu_load(emu, chan->next, desc, sizeof(*desc))) {
 		return chan->first ? UDMA_EMU_BAD_FIRST : UDMA_EMU_BAD_NEXT;
 	}
+	return UDMA_EMU_NO_ERROR;
+}
+
+/** Fetches the slot behind a base descriptor, which has its own `next`, in the same place. */
+static enum udma_emu_error
+fetch_extension(struct udma_emu *emu, struct udma_emu_work *work)
+{
+	struct udma_emu_channel *chan = &emu->chan;
+	enum udma_emu_error error;
+
+	if ((uint16_t)(chan->dmacount - chan->internal) < 2) {
+		return UDMA_EMU_NO_EXTENSION;
+	}
+	error = fetch_slot(emu, &work->extension);
+	if (error == UDMA_EMU_NO_ERROR) {
+		chan->next = work->extension.generic.next;
+		work->slots = 2;
+	}
+	return error;
+}
+
+static enum udma_emu_error
+fetch(struct udma_emu *emu, struct udma_emu_work *work)
+{
+	struct udma_emu_channel *chan = &emu->chan;
+	enum udma_emu_error error = fetch_slot(emu, &work->desc);
+
+	work->slots = 1;
+	if (error != UDMA_EMU_NO_ERROR) {
+		return error;
+	}
 	chan->current = chan->next;
-	chan->next = desc->generic.next;
+	chan->next = work->desc.generic.next;
 	chan->first = false;
+	if (udma_emu_is_raid(emu, work->desc.generic.u.control.op) &&
+	    udma_emu_raid_extends(&work->desc)) {
+		return fetch_extension(emu, work);
+	}
 	return UDMA_EMU_NO_ERROR;
 }
 
 static enum udma_emu_error
-carry_out(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
+carry_out(struct udma_emu *emu, const struct udma_emu_work *work)
 {
 	struct udma_emu_channel *chan = &emu->chan;
-	enum udma_emu_error error = udma_emu_operate(emu, desc);
+	enum udma_emu_error error = udma_emu_operate(emu, work);
 
 	if (error != UDMA_EMU_NO_ERROR) {
 		return error;
 	}
-	if (desc->generic.u.control.completion_update &&
+	if (work->desc.generic.u.control.completion_update &&
 	    !udma_emu_store_completion(emu, chan->current | UDMA_EMU_GOOD_COMPLETION)) {
 		return UDMA_EMU_COMPLETION_ADDRESS;
 	}
@@ -46,15 +83,15 @@ bool
 udma_emu_step(struct udma_emu *emu)
 {
 	struct udma_emu_channel *chan = &emu->chan;
-	union spdk_ioat_hw_desc desc;
+	struct udma_emu_work work;
 	enum udma_emu_error error;
 
 	if (chan->state != UDMA_EMU_ACTIVE || !emu->may_dma) {
 		return false;
 	}
-	error = fetch(emu, &desc);
+	error = fetch(emu, &work);
 	if (error == UDMA_EMU_NO_ERROR) {
-		error = carry_out(emu, &desc);
+		error = carry_out(emu, &work);
 	}
 	if (error != UDMA_EMU_NO_ERROR) {
 		udma_emu_channel_error(emu, error);
@@ -62,7 +99,11 @@ udma_emu_step(struct udma_emu *emu)
 	if (chan->state == UDMA_EMU_HALTED) {
 		return false;
 	}
-	chan->internal++;
+	chan->internal += work.slots;
 	udma_emu_channel_settle(chan);
+	/* Last of all, so that whoever is interrupted sees everything else (section 9). */
+	if (error == UDMA_EMU_NO_ERROR && work.desc.generic.u.control.int_enable) {
+		udma_emu_interrupts_cause(emu);
+	}
 	return chan->state == UDMA_EMU_ACTIVE;
 }

@@ -11,6 +11,8 @@
 
 #define PATTERN_SIZE 8
 #define BLOCK_SIZE   64
+/* What is carried at once between places of which one cannot be mapped. */
+#define BOUNCE_SIZE 4096
 
 /** Asks for *len bytes. \return NULL if the first is not granted, else where *len of them are. */
 static inline void *
@@ -34,23 +36,66 @@ goes_round(uint64_t iova, uint64_t len)
 	return iova + (len - 1) < iova;
 }
 
-bool
-udma_emu_fetch(struct udma_emu *emu, uint64_t iova, union spdk_ioat_hw_desc *desc)
+/** As much as one answer of the host holds for. \return how many bytes; 0 if it is not granted. */
+static uint64_t
+load_piece(struct udma_emu *emu, uint64_t iova, void *buf, uint64_t len)
 {
-	char *to = (char *)desc;
-	uint64_t left, n;
+	uint64_t n = len;
+	const void *from = window(emu, iova, &n, false);
 
-	for (left = sizeof(*desc); left > 0; left -= n) {
-		const void *from;
+	if (from != NULL) {
+		memcpy(buf, from, n);
+		return n;
+	}
+	return emu->host.read != NULL ? spdk_min(emu->host.read(emu->ctx, iova, buf, len), len) : 0;
+}
 
-		n = left;
-		from = window(emu, iova, &n, false);
-		if (from == NULL) {
+static uint64_t
+store_piece(struct udma_emu *emu, uint64_t iova, const void *buf, uint64_t len)
+{
+	uint64_t n = len;
+	void *to = window(emu, iova, &n, true);
+
+	if (to != NULL) {
+		memcpy(to, buf, n);
+		return n;
+	}
+	return emu->host.write != NULL ? spdk_min(emu->host.write(emu->ctx, iova, buf, len), len)
+				       : 0;
+}
+
+bool
+udma_emu_load(struct udma_emu *emu, uint64_t iova, void *buf, uint64_t len)
+{
+	char *to = buf;
+	uint64_t n;
+
+	if (goes_round(iova, len)) {
+		return false;
+	}
+	for (; len > 0; len -= n, iova += n, to += n) {
+		n = load_piece(emu, iova, to, len);
+		if (n == 0) {
 			return false;
 		}
-		memcpy(to, from, n);
-		to += n;
-		iova += n;
+	}
+	return true;
+}
+
+bool
+udma_emu_store(struct udma_emu *emu, uint64_t iova, const void *buf, uint64_t len)
+{
+	const char *from = buf;
+	uint64_t n;
+
+	if (goes_round(iova, len)) {
+		return false;
+	}
+	for (; len > 0; len -= n, iova += n, from += n) {
+		n = store_piece(emu, iova, from, len);
+		if (n == 0) {
+			return false;
+		}
 	}
 	return true;
 }
@@ -66,38 +111,64 @@ udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
 		return false;
 	}
 	to = window(emu, iova, &n, true);
-	if (to == NULL || n < sizeof(word) || (uintptr_t)to % sizeof(word) != 0) {
+	if (to == NULL) {
+		return emu->host.write != NULL &&
+		       emu->host.write(emu->ctx, iova, &word, sizeof(word)) == sizeof(word);
+	}
+	if (n < sizeof(word) || (uintptr_t)to % sizeof(word) != 0) {
 		return false;
 	}
 	__atomic_store_n(to, word, __ATOMIC_RELEASE);
 	return true;
 }
 
+/** One piece of a move of which not both sides can be mapped. \return its bytes; 0 and an error. */
+static uint64_t
+bounce(struct udma_emu *emu, uint64_t src, uint64_t dst, uint64_t len, enum udma_emu_error *error)
+{
+	uint8_t buf[BOUNCE_SIZE];
+	uint64_t n = load_piece(emu, src, buf, spdk_min(len, sizeof(buf)));
+
+	if (n == 0) {
+		*error = emu->part->bad_source;
+		return 0;
+	}
+	n = store_piece(emu, dst, buf, n);
+	if (n == 0) {
+		*error = emu->part->bad_destination;
+	}
+	return n;
+}
+
 enum udma_emu_error
 udma_emu_move(struct udma_emu *emu, uint64_t src, uint64_t dst, uint64_t len)
 {
+	enum udma_emu_error error = UDMA_EMU_NO_ERROR;
 	uint64_t left, n;
 
 	if (goes_round(src, len)) {
-		return UDMA_EMU_SOURCE_NOT_GRANTED;
+		return emu->part->bad_source;
 	}
 	if (goes_round(dst, len)) {
-		return UDMA_EMU_DESTINATION_NOT_GRANTED;
+		return emu->part->bad_destination;
 	}
 	for (left = len; left > 0; left -= n) {
 		const void *from;
-		void *to;
+		void *to = NULL;
 
 		n = left;
 		from = window(emu, src, &n, false);
-		if (from == NULL) {
-			return UDMA_EMU_SOURCE_NOT_GRANTED;
+		if (from != NULL) {
+			to = window(emu, dst, &n, true);
 		}
-		to = window(emu, dst, &n, true);
-		if (to == NULL) {
-			return UDMA_EMU_DESTINATION_NOT_GRANTED;
+		if (to != NULL) {
+			memmove(to, from, n);
+		} else {
+			n = bounce(emu, src, dst, left, &error);
+			if (n == 0) {
+				return error;
+			}
 		}
-		memmove(to, from, n);
 		src += n;
 		dst += n;
 	}
@@ -128,20 +199,25 @@ udma_emu_repeat(struct udma_emu *emu, uint64_t pattern, uint64_t phase, uint64_t
 	unsigned i;
 
 	if (goes_round(dst, len)) {
-		return UDMA_EMU_DESTINATION_NOT_GRANTED;
+		return emu->part->bad_destination;
 	}
 	for (i = 0; i < sizeof(blocks); i += PATTERN_SIZE) {
 		memcpy(blocks + i, &pattern, PATTERN_SIZE);
 	}
 	for (left = len; left > 0; left -= n) {
+		const uint8_t *block = blocks + phase % PATTERN_SIZE;
 		void *to;
 
 		n = left;
 		to = window(emu, dst, &n, true);
-		if (to == NULL) {
-			return UDMA_EMU_DESTINATION_NOT_GRANTED;
+		if (to != NULL) {
+			repeat_piece(to, n, block, one_byte);
+		} else {
+			n = store_piece(emu, dst, block, spdk_min(left, BLOCK_SIZE));
+			if (n == 0) {
+				return emu->part->bad_destination;
+			}
 		}
-		repeat_piece(to, n, blocks + phase % PATTERN_SIZE, one_byte);
 		dst += n;
 		phase += n;
 	}
@@ -152,9 +228,13 @@ void
 udma_emu_invert(struct udma_emu *emu, uint64_t iova)
 {
 	uint64_t n = 1;
-	uint8_t *byte = window(emu, iova, &n, true);
+	uint8_t *mapped = window(emu, iova, &n, true);
+	uint8_t byte;
 
-	if (byte != NULL) {
-		*byte ^= 0xFF;
+	if (mapped != NULL) {
+		*mapped ^= 0xFF;
+	} else if (emu->host.read != NULL && emu->host.read(emu->ctx, iova, &byte, 1) == 1) {
+		byte ^= 0xFF;
+		store_piece(emu, iova, &byte, 1);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * What the opcodes do to memory (section 7).
+ * What the opcodes do to memory: copy and fill here, XOR and PQ in raid.c (section 7).
  */
 
 #include "choices.h"
@@ -50,17 +50,35 @@ next_random(struct udma_emu *emu)
 	return z ^ z >> 31;
 }
 
-/** Spoils one of the bytes that were written, if this descriptor's turn has come. */
-static void
-maybe_flip(struct udma_emu *emu, const struct span *dst)
+/** \return the offset of the byte to spoil, if this descriptor's turn has come; else `len`. */
+static uint32_t
+flip_at(struct udma_emu *emu, uint32_t len)
 {
-	uint32_t left;
-
 	if (emu->until_flip == 0 || --emu->until_flip != 0) {
-		return;
+		return len;
 	}
 	emu->until_flip = emu->config.flip_every;
-	udma_emu_invert(emu, span_at(dst, next_random(emu) % dst->len, &left));
+	return next_random(emu) % len;
+}
+
+void
+udma_emu_maybe_flip(struct udma_emu *emu, uint64_t iova, uint32_t len)
+{
+	uint32_t at = flip_at(emu, len);
+
+	if (at < len) {
+		udma_emu_invert(emu, iova + at);
+	}
+}
+
+static void
+maybe_flip_span(struct udma_emu *emu, const struct span *dst)
+{
+	uint32_t at = flip_at(emu, dst->len), left;
+
+	if (at < dst->len) {
+		udma_emu_invert(emu, span_at(dst, at, &left));
+	}
 }
 
 static enum udma_emu_error
@@ -99,7 +117,7 @@ copy(struct udma_emu *emu, const struct spdk_ioat_dma_hw_desc *desc)
 		error = copy_spans(emu, &src, &dst);
 	}
 	if (error == UDMA_EMU_NO_ERROR) {
-		maybe_flip(emu, &dst);
+		maybe_flip_span(emu, &dst);
 	}
 	return error;
 }
@@ -119,22 +137,27 @@ fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
 		error = udma_emu_repeat(emu, desc->src_data, phase + done, to, n);
 	}
 	if (error == UDMA_EMU_NO_ERROR) {
-		maybe_flip(emu, &dst);
+		maybe_flip_span(emu, &dst);
 	}
 	return error;
 }
 
 enum udma_emu_error
-udma_emu_operate(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
+udma_emu_operate(struct udma_emu *emu, const struct udma_emu_work *work)
 {
+	const union spdk_ioat_hw_desc *desc = &work->desc;
 	uint8_t opcode = desc->generic.u.control.op;
+	bool raid = udma_emu_is_raid(emu, opcode);
 
-	if (opcode != SPDK_IOAT_OP_COPY && opcode != SPDK_IOAT_OP_FILL) {
+	if (opcode != SPDK_IOAT_OP_COPY && opcode != SPDK_IOAT_OP_FILL && !raid) {
 		return UDMA_EMU_BAD_OPCODE;
 	}
 	/* A null descriptor moves nothing, yet its size must not be 0 (section 7). */
 	if (desc->generic.size == 0 || desc->generic.size > 1u << emu->config.xfercap) {
 		return UDMA_EMU_BAD_SIZE;
+	}
+	if (raid) {
+		return udma_emu_raid(emu, work);
 	}
 	return opcode == SPDK_IOAT_OP_FILL ? fill(emu, &desc->fill) : copy(emu, &desc->dma);
 }

@@ -25,9 +25,7 @@
 #define FIRST_DEVICE         4
 #define FUNCTIONS_PER_DEVICE 8
 
-/* Skylake-SP: one id for any number of functions (section 1.2). */
-#define EMULATED_DEVICE_ID PCI_DEVICE_ID_INTEL_IOAT_SKX
-#define EMULATED_CLASS     0x088000
+#define EMULATED_CLASS 0x088000
 
 /* Spinning pays while the next doorbell is near: not after a sleep longer than this. */
 #define SPIN_US        50
@@ -324,7 +322,7 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 {
 	static const struct udma_emu_host host = {.grant = grant};
 	const struct udma_emu_config identity = {
-		.device_id = EMULATED_DEVICE_ID,
+		.device_id = udma_emu_device_id(config->generation, index),
 		.xfercap = config->xfercap,
 		.multifunction = config->count > 1,
 		.flip_every = config->flip_every,
@@ -347,7 +345,7 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 	function->device.id = (struct spdk_pci_id){
 		.class_id = EMULATED_CLASS,
 		.vendor_id = SPDK_PCI_VID_INTEL,
-		.device_id = EMULATED_DEVICE_ID,
+		.device_id = identity.device_id,
 		.subvendor_id = SPDK_PCI_ANY_ID,
 		.subdevice_id = SPDK_PCI_ANY_ID,
 	};

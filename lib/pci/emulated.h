@@ -8,7 +8,7 @@
 #ifndef UDMA_PCI_EMULATED_H
 #define UDMA_PCI_EMULATED_H
 
-#include "emu/emu.h"
+#include "udma/emu.h"
 #include "spdk/env.h"
 
 /** The registers of a channel that a driver writes, as the model last had them. */

@@ -7,12 +7,16 @@
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
+#include "udma/emu.h"
 
 /* 28 devices of 8 functions, as emulated.c gives them addresses. */
 #define MAX_FUNCTIONS 224
 
 /* XFERCAP of E5 v2: 1 MiB (section 3). */
 #define DEFAULT_XFERCAP 20
+
+/* Skylake-SP: one id for any number of functions (section 1.2). */
+#define DEFAULT_GENERATION "skx"
 
 /** An option of UDMA_EMULATE and the values it takes. */
 struct option_range {
@@ -33,6 +37,19 @@ parse_number(const char *what, const char *text, long min, long max, long *numbe
 }
 
 static int
+parse_generation(const char *text, struct udma_emulated_config *config)
+{
+	if (udma_emu_device_id(text, 0) == 0 || strlen(text) >= sizeof(config->generation)) {
+		SPDK_ERRLOG("UDMA_EMULATE: generation is \"%s\"; snb, ivb, hsw, bdx, bwd, bdxde, "
+			    "skx, icx or a device id such as 0c50 is expected\n",
+			    text);
+		return -EINVAL;
+	}
+	snprintf(config->generation, sizeof(config->generation), "%s", text);
+	return 0;
+}
+
+static int
 parse_option(char *option, struct udma_emulated_config *config)
 {
 	static const struct option_range ranges[] = {
@@ -45,6 +62,9 @@ parse_option(char *option, struct udma_emulated_config *config)
 
 	if (value != NULL) {
 		*value++ = '\0';
+	}
+	if (strcmp(option, "generation") == 0) {
+		return parse_generation(value ? value : "", config);
 	}
 	for (unsigned i = 0; i < SPDK_COUNTOF(ranges); i++) {
 		if (strcmp(option, ranges[i].name) != 0) {
@@ -67,10 +87,9 @@ parse_option(char *option, struct udma_emulated_config *config)
 		}
 		return 0;
 	}
-	SPDK_ERRLOG(
-		"UDMA_EMULATE: there is no option \"%s\"; there are xfercap, iova_bits and flip, "
-		"as in UDMA_EMULATE=2,xfercap=20\n",
-		option);
+	SPDK_ERRLOG("UDMA_EMULATE: there is no option \"%s\"; there are generation, xfercap, "
+		    "iova_bits and flip, as in UDMA_EMULATE=2,generation=icx\n",
+		    option);
 	return -EINVAL;
 }
 
@@ -81,7 +100,8 @@ udma_emulated_parse(const char *text, struct udma_emulated_config *config)
 	long count;
 	int rc;
 
-	*config = (struct udma_emulated_config){.xfercap = DEFAULT_XFERCAP, .iova_bits = 64};
+	*config = (struct udma_emulated_config){
+		.xfercap = DEFAULT_XFERCAP, .iova_bits = 64, .generation = DEFAULT_GENERATION};
 	if (text == NULL || text[0] == '\0') {
 		return 0;
 	}

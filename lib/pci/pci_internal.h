@@ -58,6 +58,7 @@ struct udma_emulated_config {
 	unsigned iova_bits;  /* width of the emulated IOMMU; 64 unless asked otherwise */
 	uint8_t xfercap;     /* log2 of the largest transfer */
 	uint32_t flip_every; /* flip a byte in every n-th descriptor; 0 for never */
+	char generation[8];  /* as for udma_emu_device_id() */
 };
 
 /** Reads a value of UDMA_EMULATE; NULL asks for none. \return 0; -EINVAL, logged. */

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "emu/emu.h"
+#include "udma/emu.h"
 
 #define MEMORY      0x12340000000ull
 #define MEMORY_SIZE 0x100000ull

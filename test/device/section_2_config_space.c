@@ -468,18 +468,23 @@ section_2_create_refuses_what_it_cannot_be(void **state)
 	struct udma_emu_host bad_host = {.grant = NULL};
 	struct udma_emu_config config = {.device_id = 0x2021, .xfercap = 20};
 	struct udma_emu_config bad[] = {
-		{.device_id = 0x2022, .xfercap = 20}, {.device_id = 0x0B00, .xfercap = 20},
-		{.device_id = 0x2021, .xfercap = 0},  {.device_id = 0x2021, .xfercap = 11},
-		{.device_id = 0x2021, .xfercap = 32},
+		{.device_id = 0x2022}, /* no I/OAT function */
+		{.device_id = 0x3430}, /* version 3.0 */
+		{.device_id = 0x0E28}, /* between those of a part */
+		{.device_id = 0xFFFF}, {.xfercap = 11}, {.xfercap = 32},
+		{.interrupts = 8},     {.intx_pin = 5},
 	};
 	struct udma_emu_host host = {.grant = never_asked};
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		errno = 0;
 		assert_null(udma_emu_create(&bad[i], &host, NULL));
+		assert_int_equal(errno, EINVAL);
 	}
 	assert_null(udma_emu_create(&config, &bad_host, NULL));
+	assert_int_equal(errno, EINVAL);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)

@@ -135,6 +135,12 @@ bad_requests_for_emulation_are_refused(void **state)
 					  "1,flip",
 					  "1,flip=",
 					  "1,flip=x",
+					  "1,generation",
+					  "1,generation=",
+					  "1,generation=tbg",
+					  "1,generation=3430",
+					  "1,generation=0c5",
+					  "1,generation=skxskxskx",
 					  "1,xfercap=3",
 					  "1,iova_bits=10",
 					  "1,nonsense=1",
@@ -152,6 +158,36 @@ bad_requests_for_emulation_are_refused(void **state)
 	spdk_env_fini();
 }
 
+static void
+generations_have_their_ids(void **state)
+{
+	static const struct {
+		const char *asked;
+		uint16_t ids[3];
+	} rows[] = {
+		{"3,generation=snb", {0x3C20, 0x3C21, 0x3C22}},
+		{"3,generation=hsw", {0x2F20, 0x2F21, 0x2F22}},
+		{"3,generation=bwd", {0x0C50, 0x0C51, 0x0C52}},
+		{"3,generation=ICX", {0x0B00, 0x0B00, 0x0B00}},
+		{"3,generation=6f51", {0x6F51, 0x6F51, 0x6F51}},
+		{"3", {0x2021, 0x2021, 0x2021}},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		setenv("UDMA_EMULATE", rows[i].asked, 1);
+		assert_int_equal(spdk_env_init(NULL), 0);
+		g_count = 0;
+		spdk_pci_for_each_device(NULL, collect);
+		assert_int_equal(g_count, 3);
+		for (unsigned j = 0; j < g_count; j++) {
+			assert_int_equal(spdk_pci_device_get_device_id(g_devices[j]),
+					 rows[i].ids[j]);
+		}
+		spdk_env_fini();
+	}
+}
+
 int
 main(void)
 {
@@ -159,6 +195,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(identity_is_8086_2021, start, end),
 		cmocka_unit_test_setup_teardown(bar_0_has_16_kib_and_there_is_no_other, start, end),
 		cmocka_unit_test_setup_teardown(function_level_reset_shows_at_once, start, end),
+		cmocka_unit_test(generations_have_their_ids),
 		cmocka_unit_test(bad_requests_for_emulation_are_refused),
 	};
 
