@@ -14,13 +14,16 @@ import queue
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
 import fetch
 import initramfs
-from tap import expect
+
+sys.path.append(os.path.join(initramfs.HERE, "../system"))
+from tap import expect  # pylint: disable=wrong-import-position
 
 # How long anything may take before it is taken for hung. A busy machine is not a failure.
 PATIENCE = 300
@@ -125,11 +128,15 @@ class Vm:
     def power_off(self):
         """Ends the guest as a user would, and waits until QEMU has ended too."""
         self.send("exec true")
+        self.wait_end()
+
+    def wait_end(self):
+        """Waits until QEMU has ended by itself."""
         try:
             status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             status = "nothing: it still runs"
-        expect(status == 0, f"QEMU, after power-off, ended with {status}{self.story()}")
+        expect(status == 0, f"QEMU ended with {status}{self.story()}")
 
     def kill(self):
         """Ends QEMU at once, as kill -9 does, and removes what it leaves."""
@@ -160,7 +167,7 @@ class Vm:
             except queue.Empty:
                 line, reason = None, f"took more than {patience} s"
             else:
-                reason = f"QEMU ended with {self.process.poll()}"
+                reason = "QEMU has ended"
             if line is None:
                 self.lines.put(None)  # nothing that is asked from now on will be answered
                 raise AssertionError(f"{what}: {reason}, after having printed:\n"

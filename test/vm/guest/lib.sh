@@ -1,3 +1,78 @@
-# shellcheck shell=ash
+# shellcheck shell=dash
 # SPDX-License-Identifier: BSD-3-Clause
-# What the tests ask of a guest: drivers, channels, dmatest. Sourced by the guest's shell (busybox).
+# What the tests ask of a guest: channels, interrupts, dmatest. Sourced by its shell (busybox).
+
+# The lines of the kernel's log, their times cut off, that came behind a mark.
+mark() {
+    echo "udma-vm: mark $1" >/dev/kmsg
+}
+since() {
+    dmesg | sed -n "/udma-vm: mark $1\$/,\$s/^\[[^]]*\] //p" | tail -n +2
+}
+
+# What no test may make the kernel say.
+complaints() {
+    dmesg | grep -E -e 'BUG|WARNING:|Oops|general protection|blocked for more than' \
+        -e 'ioatdma .*([Ss]elf-?test|init failed|no usable interrupts)'
+}
+
+# The functions that ioatdma drives, and the channels that it has registered.
+functions() {
+    find /sys/bus/pci/drivers/ioatdma -name '0*:*' -exec basename {} \; | sort
+}
+channels() {
+    find /sys/class/dma -name 'dma*chan*' -exec basename {} \; | sort
+}
+
+# interrupts KIND: how many of a kind (msix, msi, intx) have come to ioatdma.
+interrupts() {
+    awk -v kind="ioat-$1" 'index($0, kind) { for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i }
+                           END { print sum + 0 }' /proc/interrupts
+}
+
+# reload [PARAMETER=VALUE …]: ioatdma anew.
+reload() {
+    if [ -d /sys/module/ioatdma ]; then
+        modprobe -r ioatdma || return
+    fi
+    modprobe ioatdma "$@"
+}
+
+# dmatest_start "CHANNEL …" [PARAMETER=VALUE …]: begins a run of the kernel's own test of channels.
+dmatest_start() {
+    local channels=$1 channel parameter
+    shift
+    modprobe dmatest || return
+    # A transfer that takes long on a busy machine is none that failed.
+    for parameter in timeout=60000 "$@"; do
+        echo "${parameter#*=}" >"/sys/module/dmatest/parameters/${parameter%%=*}" || return
+    done
+    mark dmatest
+    for channel in $channels; do
+        echo "$channel" >/sys/module/dmatest/parameters/channel || return
+    done
+    echo 1 >/sys/module/dmatest/parameters/run
+}
+
+# dmatest_stop: ends a run, however far it is, and lets go of the channels.
+dmatest_stop() {
+    modprobe -r dmatest
+}
+
+# dmatest "CHANNEL …" [PARAMETER=VALUE …]: a run to its end. Prints "THREAD TESTS FAILURES" for each
+# thread, and the first messages about failures.
+dmatest() {
+    local threads done=0
+    dmatest_start "$@" || return
+    # The parameter "wait" has been seen to return before the end.
+    threads=$(since dmatest | sed -n 's/.*dmatest: Added \([0-9]*\) threads using.*/\1/p' |
+        awk '{ sum += $1 } END { print sum + 0 }')
+    while [ "$done" -lt "$threads" ]; do
+        sleep 0.2
+        done=$(since dmatest | grep -c 'dmatest: .*: summary ')
+    done
+    since dmatest |
+        sed -n 's/dmatest: \([^ :]*\): summary \([0-9]*\) tests, \([0-9]*\) failures.*/\1 \2 \3/p'
+    since dmatest | grep 'dmatest: .*result #' | head -n 10
+    dmatest_stop
+}
