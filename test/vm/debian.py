@@ -91,6 +91,7 @@ APT::Architecture "amd64";
 APT::Architectures "amd64";
 APT::Install-Recommends "false";
 APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
 Acquire::Languages "none";
 Acquire::Retries "3";
 ''')
