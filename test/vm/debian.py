@@ -32,8 +32,9 @@ def run(command, what, **options):
                       "system (packages: see scripts/packages)") from error
     if done.returncode != 0:
         said = [line for line in (done.stderr or done.stdout or "").splitlines() if line.strip()]
+        said = [line for line in said if "rror: " in line][:3] or said[-3:]
         raise Missing(f"{what}: {os.path.basename(command[0])} ended with {done.returncode}: "
-                      f"{' / '.join(said[-3:])}")
+                      f"{' / '.join(said)}")
     return done.stdout
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests with real kernels share: the server of a device, and the run of a file of tests."""
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +11,9 @@ import tempfile
 import time
 
 import fetch
+import kernel
 from debian import Missing
+from initramfs import HERE
 from vm import PATIENCE
 from tap import Cases, case, environment, expect, UDMA
 
@@ -76,6 +80,42 @@ class Server:
         self.process.wait()
         self.errors.close()
         self.folder.cleanup()
+
+
+def dmatest(guest, iterations, channels=None, patience=900, **parameters):
+    """Runs dmatest on channels of a guest, all of them if none are named. Returns {thread: failures}
+    and the first messages about failures, once every thread has done all its iterations."""
+    channels = channels or guest.sh("channels").split()
+    expect(channels, "there is a channel")
+    settings = " ".join(f"{name}={value}" for name, value in parameters.items())
+    lines = guest.sh(f"dmatest '{' '.join(channels)}' iterations={iterations} {settings}",
+                     patience=patience).splitlines()
+    threads = [line.split() for line in lines if re.fullmatch(r"\S+ \d+ \d+", line)]
+    expect({name.partition("-")[0] for name, *_ in threads} == set(channels), lines)
+    expect(all(int(tests) == iterations for _, tests, _ in threads), lines)
+    return ({name: int(failures) for name, _, failures in threads},
+            [line for line in lines if "result #" in line])
+
+
+def passes_dmatest(guest, iterations, **parameters):
+    """Runs dmatest and expects it to find nothing. Returns {thread: 0}."""
+    threads, messages = dmatest(guest, iterations, **parameters)
+    expect(not any(threads.values()), [threads, messages])
+    return threads
+
+
+def no_complaints(guest):
+    """Expects that the kernel has found nothing wrong."""
+    text = guest.sh("complaints", status=None)
+    expect(text == "", text)
+
+
+@contextlib.contextmanager
+def fault_module(kernel_name):
+    """The module that makes channels fail, built for a kernel: files for a guest."""
+    with tempfile.TemporaryDirectory(prefix="udma-vm-") as folder:
+        kernel.build(fetch.have()[kernel_name], os.path.join(HERE, "guest/udma_fault.c"), folder)
+        yield {"udma_fault.ko": os.path.join(folder, "udma_fault.ko")}
 
 
 def needs_server():
