@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests with real kernels share: the server of a device, and the run of a file of tests."""
 
-import contextlib
 import os
 import re
 import signal
@@ -11,9 +10,7 @@ import tempfile
 import time
 
 import fetch
-import kernel
 from debian import Missing
-from initramfs import HERE
 from vm import PATIENCE
 from tap import Cases, case, environment, expect, UDMA
 
@@ -108,14 +105,6 @@ def no_complaints(guest):
     """Expects that the kernel has found nothing wrong."""
     text = guest.sh("complaints", status=None)
     expect(text == "", text)
-
-
-@contextlib.contextmanager
-def fault_module(kernel_name):
-    """The module that makes channels fail, built for a kernel: files for a guest."""
-    with tempfile.TemporaryDirectory(prefix="udma-vm-") as folder:
-        kernel.build(fetch.have()[kernel_name], os.path.join(HERE, "guest/udma_fault.c"), folder)
-        yield {"udma_fault.ko": os.path.join(folder, "udma_fault.ko")}
 
 
 def needs_server():
