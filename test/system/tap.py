@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Test cases for whole programs: each function named test_... is one, its docstring the line printed."""
 
+import contextlib
 import os
 import pty
 import shutil
@@ -86,28 +87,40 @@ def one_error_line(errors, *parts):
         expect(part in lines[0], f"'{part}' is missing in: {lines[0]}")
 
 
+class Cases:
+    """The cases that have run so far."""
+    count = failed = 0
+
+
+@contextlib.contextmanager
+def case(name):
+    """Around a case: prints its line of TAP, and goes on behind it when it has failed."""
+    Cases.count += 1
+    try:
+        yield
+        print(f"ok {Cases.count} - {name}")
+    except Skip as reason:
+        print(f"ok {Cases.count} - {name} # SKIP {reason}")
+    except Exception:  # pylint: disable=broad-except
+        Cases.failed += 1
+        for line in traceback.format_exc().splitlines():
+            print(f"# {line}".encode(errors="replace").decode())
+        print(f"not ok {Cases.count} - {name}")
+    sys.stdout.flush()
+
+
 def run(module):
     """Runs the cases of a module in the order in which they stand there, and prints TAP."""
     cases = [f for name, f in vars(module).items() if name.startswith("test_")]
-    failed = False
     print(f"1..{len(cases)}")
-    for number, case in enumerate(cases, 1):
+    for function in cases:
         folder = tempfile.mkdtemp(prefix="udma-test-")
-        name = case.__doc__.splitlines()[0]
         back = os.getcwd()
         os.chdir(folder)
         try:
-            case()
-            print(f"ok {number} - {name}")
-        except Skip as reason:
-            print(f"ok {number} - {name} # SKIP {reason}")
-        except Exception:  # pylint: disable=broad-except
-            failed = True
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}".encode(errors="replace").decode())
-            print(f"not ok {number} - {name}")
+            with case(function.__doc__.splitlines()[0]):
+                function()
         finally:
             os.chdir(back)
             shutil.rmtree(folder, ignore_errors=True)
-        sys.stdout.flush()
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if Cases.failed else 0)
