@@ -56,12 +56,6 @@ add_size(struct page *page, uint64_t size)
 	add(page, table_cell("%s", size_exact_text(size, text, sizeof(text))));
 }
 
-static const char *
-name_of_baseline(const struct perf *perf)
-{
-	return perf->options.fill ? "MEMSET" : "MEMCPY";
-}
-
 static void
 print_setting(const struct perf *perf)
 {
