@@ -4,11 +4,10 @@
 
 #include "copy.h"
 #include "checksum.h"
+#include "number.h"
 #include "progress.h"
 #include "stop.h"
 #include "tool.h"
-
-#include "spdk/string.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -68,20 +67,6 @@ enum option_id {
 };
 
 static int
-parse_channels(const char *text, unsigned *channels)
-{
-	long number = spdk_strtol(text, 10);
-
-	if (number < 1 || number > MAX_CHANNELS) {
-		complain("--channels is '%s'; a number from 1 to %d is expected", text,
-			 MAX_CHANNELS);
-		return STATUS_USAGE;
-	}
-	*channels = (unsigned)number;
-	return STATUS_OK;
-}
-
-static int
 parse_operands(int count, char **operands, struct options *options)
 {
 	if (count == 2) {
@@ -118,7 +103,8 @@ parse(int argc, char **argv, struct options *options)
 	while ((option = getopt_long(argc, argv, "hq", known, NULL)) != -1) {
 		switch (option) {
 		case OPTION_CHANNELS:
-			status = parse_channels(optarg, &options->channels);
+			status =
+				parse_count("--channels", optarg, MAX_CHANNELS, &options->channels);
 			if (status != STATUS_OK) {
 				return status;
 			}
@@ -271,7 +257,6 @@ copy_main(int argc, char **argv)
 {
 	struct options options = {.job.verify = true, .channels = 1};
 	static struct channels channels;
-	char same_number[16];
 	int status = parse(argc, argv, &options);
 
 	if (status != STATUS_OK) {
@@ -282,8 +267,7 @@ copy_main(int argc, char **argv)
 		return STATUS_OK;
 	}
 	if (options.emulate != NULL) {
-		snprintf(same_number, sizeof(same_number), "%u", options.channels);
-		device_emulate(options.emulate[0] != '\0' ? options.emulate : same_number);
+		device_emulate_channels(options.emulate, options.channels);
 	}
 	stop_catch_signals();
 	status = channels_open(&channels, options.channels);

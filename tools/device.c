@@ -20,6 +20,15 @@ device_emulate(const char *value)
 	setenv(EMULATE_VARIABLE, value, 1);
 }
 
+void
+device_emulate_channels(const char *value, unsigned channels)
+{
+	char same_number[16];
+
+	snprintf(same_number, sizeof(same_number), "%u", channels);
+	device_emulate(value[0] != '\0' ? value : same_number);
+}
+
 bool
 device_is_emulating(void)
 {

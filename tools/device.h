@@ -12,6 +12,9 @@
 #define MAX_CHANNELS  224
 #define ADDRESS_BYTES 32
 
+/* An engine that has completed nothing for so long will not any more. */
+#define HANG_SECONDS 30.0
+
 /** A channel that is open. */
 struct channel {
 	struct spdk_ioat_chan *ioat;
@@ -28,6 +31,8 @@ struct channels {
 
 /** Asks for emulated devices, as the option --emulate does. \param value as in UDMA_EMULATE. */
 void device_emulate(const char *value);
+/** The same. \param value "" for as many as `channels`. */
+void device_emulate_channels(const char *value, unsigned channels);
 /** \return whether emulated devices are asked for, by the option or by the environment. */
 bool device_is_emulating(void);
 /** \return "emulated" or "real". */

@@ -18,8 +18,6 @@
 /* An engine is polled this often in a row before the core is left to others for a moment. */
 #define POLLS_IN_A_ROW 50
 #define NAP_NS         20000
-/* An engine that has completed nothing for so long will not any more. */
-#define HANG_SECONDS 30.0
 
 static void
 on_copied(void *arg)

@@ -19,18 +19,25 @@
 static struct {
 	const char *what; /* NULL: not on */
 	uint64_t total;
+	bool is_bytes;
 	double start;
 	double last;
 	unsigned drawn; /* columns on the screen */
 } g_progress;
 
 double
-seconds_now(void)
+seconds_on(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double
+seconds_now(void)
+{
+	return seconds_on(CLOCK_MONOTONIC);
 }
 
 const char *
@@ -55,8 +62,16 @@ progress_start(const char *what, uint64_t total)
 	}
 	g_progress.what = what;
 	g_progress.total = total;
+	g_progress.is_bytes = true;
 	g_progress.start = seconds_now();
 	g_progress.last = 0;
+}
+
+void
+progress_start_parts(const char *what, uint64_t total)
+{
+	progress_start(what, total);
+	g_progress.is_bytes = false;
 }
 
 static void append(char *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -88,13 +103,27 @@ append_remaining(char *line, uint64_t done, double elapsed)
 	}
 }
 
+/** How many bytes, and how fast. */
+static void
+append_bytes(char *line, uint64_t done, double elapsed, bool known)
+{
+	char number[NUMBER];
+
+	append(line, "%s", size_text((double)done, number, sizeof(number)));
+	if (known) {
+		append(line, " of %s", size_text((double)g_progress.total, number, sizeof(number)));
+	}
+	if (elapsed > 0) {
+		append(line, "  %s/s", size_text((double)done / elapsed, number, sizeof(number)));
+	}
+}
+
 static void
 compose(char *line, uint64_t done, double elapsed, bool bar)
 {
 	uint64_t total = g_progress.total;
 	bool known = total != SIZE_UNKNOWN && total > 0;
 	double part = known ? (double)done / (double)total : 0;
-	char number[NUMBER];
 
 	line[0] = '\0';
 	if (known && bar) {
@@ -111,12 +140,8 @@ compose(char *line, uint64_t done, double elapsed, bool bar)
 	if (known) {
 		append(line, "%3u %%  ", (unsigned)(part * 100));
 	}
-	append(line, "%s", size_text((double)done, number, sizeof(number)));
-	if (known) {
-		append(line, " of %s", size_text((double)total, number, sizeof(number)));
-	}
-	if (elapsed > 0) {
-		append(line, "  %s/s", size_text((double)done / elapsed, number, sizeof(number)));
+	if (g_progress.is_bytes) {
+		append_bytes(line, done, elapsed, known);
 	}
 	if (known) {
 		append_remaining(line, done, elapsed);

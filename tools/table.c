@@ -8,19 +8,46 @@
 #define MAX_COLUMNS 16
 #define GAP         2
 
+/** \return whether a column has nothing but numbers under its heading; the first one has names. */
+static bool
+is_numeric(char **cells, unsigned rows, unsigned columns, unsigned column)
+{
+	bool is_number = false;
+
+	for (unsigned row = 1; row < rows && column > 0; row++) {
+		const char *cell = cells[row * columns + column];
+
+		is_number = strspn(cell, "0123456789.") == strlen(cell);
+		if (!is_number && strcmp(cell, "-") != 0) {
+			return false;
+		}
+	}
+	return is_number;
+}
+
 static void
 print_rows(FILE *stream, char **cells, unsigned rows, unsigned columns, const unsigned *widths)
 {
+	bool right[MAX_COLUMNS];
+
+	for (unsigned column = 0; column < columns; column++) {
+		right[column] = is_numeric(cells, rows, columns, column);
+	}
 	for (unsigned row = 0; row < rows; row++) {
 		for (unsigned column = 0; column < columns; column++) {
 			const char *cell = cells[row * columns + column];
+			int width = (int)widths[column];
 
-			if (column + 1 == columns) {
-				fprintf(stream, "%s\n", cell);
+			if (right[column]) {
+				fprintf(stream, "%*s", width, cell);
+			} else if (column + 1 < columns) {
+				fprintf(stream, "%-*s", width, cell);
 			} else {
-				fprintf(stream, "%-*s", (int)(widths[column] + GAP), cell);
+				fputs(cell, stream);
 			}
+			fprintf(stream, "%*s", column + 1 < columns ? GAP : 0, "");
 		}
+		fputc('\n', stream);
 	}
 }
 

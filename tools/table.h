@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * A table of texts, aligned by blanks.
+ * A table of texts, aligned by blanks: names to the left, numbers to the right.
  */
 
 #ifndef UDMA_TOOL_TABLE_H

@@ -22,6 +22,7 @@ enum {
 int list_main(int argc, char **argv);
 int copy_main(int argc, char **argv);
 int emulate_main(int argc, char **argv);
+int perf_main(int argc, char **argv);
 
 /** Says that getopt_long() did not understand an option. \return STATUS_USAGE. */
 int bad_option(char **argv);
@@ -37,5 +38,7 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** \return the columns of the terminal that `stream` is, 0 if it is none. */
 unsigned terminal_width(FILE *stream);
+/** Prints a line; on a terminal that is too narrow for it, it is broken between words. */
+void print_wrapped(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

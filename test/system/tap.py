@@ -2,6 +2,7 @@
 """Test cases for whole programs: each function named test_... is one, its docstring the line printed."""
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,26 @@ def end(process, status):
     expect(process.returncode == status,
            f"ended with {process.returncode}, not {status}:\n{errors}")
     return errors
+
+
+def on_terminal(*args, **more):
+    """Runs the program on a terminal. Returns the lines that it printed there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([UDMA, *args], env=environment(**more), stdin=subprocess.DEVNULL,
+                          stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        text = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            text += part
+    os.close(ours)
+    expect(process.returncode == 0, f"ended with {process.returncode}: {text}")
+    return text.decode().replace("\r\n", "\n").splitlines()
 
 
 def one_error_line(errors, *parts):

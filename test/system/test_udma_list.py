@@ -2,13 +2,11 @@
 """udma list, and what udma says without a command."""
 
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
 
-from tap import environment, expect, one_error_line, run, udma, UDMA
+from tap import environment, expect, on_terminal, one_error_line, run, udma, UDMA
 
 HEADING = "ADDRESS ID GENERATION KIND DRIVER NUMA CAPABILITIES HELD BY"
 
@@ -17,26 +15,6 @@ def has_real_devices():
     answer = subprocess.run([UDMA, "list", "--json"], env=environment(), capture_output=True,
                             check=False)
     return len(json.loads(answer.stdout)) > 0
-
-
-def on_terminal(*args, **more):
-    """Runs the program on a terminal. Returns the lines that it printed there."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([UDMA, *args], env=environment(**more), stdin=subprocess.DEVNULL,
-                          stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        text = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            text += part
-    os.close(ours)
-    expect(process.returncode == 0, f"ended with {process.returncode}: {text}")
-    return text.decode().replace("\r\n", "\n").splitlines()
 
 
 def test_table():
