@@ -54,7 +54,8 @@ udma_vu_link_close(struct udma_vu_link *link)
 
 /* ---- Receiving ---- */
 
-/** No command takes a socket; and one that is the peer's own end would keep it from ever leaving. */
+/** No command takes a socket; and one that is the peer's own end would keep it from ever leaving.
+ */
 static bool
 is_socket(int fd)
 {
