@@ -4,7 +4,6 @@
 
 #include "copy.h"
 #include "checksum.h"
-#include "number.h"
 #include "progress.h"
 #include "stop.h"
 #include "tool.h"
@@ -53,7 +52,7 @@ struct options {
 	const char *source;
 	const char *destination;
 	const char *emulate; /* NULL: not asked for; "": without a value */
-	unsigned channels;
+	uint64_t channels;
 	bool help;
 };
 
@@ -103,8 +102,8 @@ parse(int argc, char **argv, struct options *options)
 	while ((option = getopt_long(argc, argv, "hq", known, NULL)) != -1) {
 		switch (option) {
 		case OPTION_CHANNELS:
-			status =
-				parse_count("--channels", optarg, MAX_CHANNELS, &options->channels);
+			status = option_number("--channels", optarg, 1, MAX_CHANNELS,
+					       &options->channels);
 			if (status != STATUS_OK) {
 				return status;
 			}
@@ -267,10 +266,10 @@ copy_main(int argc, char **argv)
 		return STATUS_OK;
 	}
 	if (options.emulate != NULL) {
-		device_emulate_channels(options.emulate, options.channels);
+		device_emulate_channels(options.emulate, (unsigned)options.channels);
 	}
 	stop_catch_signals();
-	status = channels_open(&channels, options.channels);
+	status = channels_open(&channels, (unsigned)options.channels);
 	if (status == STATUS_OK) {
 		options.job.channels = &channels;
 		status = copy_with(&options.job, options.source, options.destination);

@@ -29,10 +29,16 @@ device_emulate_channels(const char *value, unsigned channels)
 	device_emulate(value[0] != '\0' ? value : same_number);
 }
 
+const char *
+device_emulation(void)
+{
+	return getenv(EMULATE_VARIABLE);
+}
+
 bool
 device_is_emulating(void)
 {
-	const char *value = getenv(EMULATE_VARIABLE);
+	const char *value = device_emulation();
 
 	return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
@@ -110,7 +116,8 @@ is_wanted(void *ctx, struct spdk_pci_device *device)
 	const struct channels *channels = ctx;
 
 	(void)device;
-	return channels->count < channels->wanted;
+	return channels->count < MAX_CHANNELS &&
+	       (channels->wanted == ALL_CHANNELS || channels->count < channels->wanted);
 }
 
 static void
@@ -139,7 +146,8 @@ channels_open(struct channels *channels, unsigned wanted)
 		return status;
 	}
 	rc = spdk_ioat_probe(channels, is_wanted, add_channel);
-	if (rc == 0 && channels->count == wanted) {
+	if (rc == 0 && channels->count > 0 &&
+	    (wanted == ALL_CHANNELS || channels->count == wanted)) {
 		return STATUS_OK;
 	}
 	if (rc != 0) {

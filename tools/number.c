@@ -17,14 +17,11 @@
 int
 parse_count(const char *option, const char *text, unsigned max, unsigned *number)
 {
-	long value = spdk_strtol(text, 10);
+	uint64_t value;
+	int status = option_number(option, text, 1, max, &value);
 
-	if (value < 1 || value > (long)max) {
-		complain("%s is '%s'; a number from 1 to %u is expected", option, text, max);
-		return STATUS_USAGE;
-	}
-	*number = (unsigned)value;
-	return STATUS_OK;
+	*number = status == STATUS_OK ? (unsigned)value : *number;
+	return status;
 }
 
 int

@@ -37,57 +37,41 @@ static void *
 run(void *arg)
 {
 	struct worker *worker = arg;
-
-	worker->task(worker);
-	return NULL;
-}
-
-static int
-start(struct worker *worker)
-{
-	pthread_attr_t attr;
 	cpu_set_t cpus;
 	int rc;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(worker->cpu, &cpus);
-	rc = pthread_attr_init(&attr);
+	rc = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 	if (rc != 0) {
-		return -rc;
+		complain("cannot use CPU %u: %s; choose others by --cores", worker->cpu,
+			 spdk_strerror(rc));
+		worker->error = -rc;
+		stop_now();
+		return NULL;
 	}
-	rc = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
-	if (rc == 0) {
-		rc = pthread_create(&worker->thread, &attr, run, worker);
-	}
-	pthread_attr_destroy(&attr);
-	return -rc;
+	worker->task(worker);
+	return NULL;
 }
 
 /** Runs a task on all CPUs at the same time. \return 0; a negative errno, said. */
 static int
 run_on_all(struct workers *workers, void (*task)(struct worker *worker))
 {
-	sigset_t stoppers, before;
 	unsigned started = 0;
 	int rc = 0;
 
-	/* Signals are the main thread's. */
-	stop_signals(&stoppers);
-	pthread_sigmask(SIG_BLOCK, &stoppers, &before);
 	while (rc == 0 && started < workers->count) {
 		struct worker *worker = &workers->list[started];
 
 		worker->task = task;
-		rc = start(worker);
+		rc = stop_start_thread(&worker->thread, "udma-perf", run, worker);
 		if (rc != 0) {
-			complain("cannot start a thread on CPU %u: %s; choose others by --cores",
-				 worker->cpu, spdk_strerror(-rc));
 			stop_now();
 		} else {
 			started++;
 		}
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	for (unsigned i = 0; i < started; i++) {
 		pthread_join(workers->list[i].thread, NULL);
 		if (rc == 0) {

@@ -7,42 +7,45 @@
 #include "tool.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define MAX_ROWS    (MAX_SIZES + 1)
-#define MAX_COLUMNS 8
-#define CELL_BYTES  32
 
 #define MIB ((double)(1 << 20))
 
 #define SIZE_TEXT 32
 
+/** A table in the making. */
 struct page {
-	char texts[MAX_ROWS * MAX_COLUMNS][CELL_BYTES];
-	char *cells[MAX_ROWS * MAX_COLUMNS];
+	char **cells; /* NULL: there was no memory, which table_print() says */
 	unsigned used;
 };
 
-static void add(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static struct page
+page_of(const struct perf *perf, unsigned columns)
+{
+	return (struct page){.cells = calloc(perf->count * columns + 1, sizeof(char *))};
+}
 
 static void
-add(struct page *page, const char *format, ...)
+add(struct page *page, char *cell)
 {
-	char *text = page->texts[page->used];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, CELL_BYTES, format, args);
-	va_end(args);
-	page->cells[page->used++] = text;
+	if (page->cells != NULL) {
+		page->cells[page->used++] = cell;
+	} else {
+		free(cell);
+	}
 }
 
 /** Three digits that matter. */
 static void
 add_figure(struct page *page, double value)
 {
-	add(page, "%.*f", value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3, value);
+	add(page, table_cell("%.*f",
+			     value >= 100  ? 0
+			     : value >= 10 ? 1
+			     : value >= 1  ? 2
+					   : 3,
+			     value));
 }
 
 static void
@@ -50,13 +53,7 @@ add_size(struct page *page, uint64_t size)
 {
 	char text[SIZE_TEXT];
 
-	add(page, "%s", size_exact_text(size, text, sizeof(text)));
-}
-
-static const char *
-name_of_baseline(const struct perf *perf)
-{
-	return perf->options.fill ? "MEMSET" : "MEMCPY";
+	add(page, table_cell("%s", size_exact_text(size, text, sizeof(text))));
 }
 
 static void
@@ -83,17 +80,13 @@ print_setting(const struct perf *perf)
 static void
 print_throughput(const struct perf *perf)
 {
-	struct page page = {.used = 0};
-	const char *baseline = name_of_baseline(perf);
+	const bool fill = perf->options.fill;
+	const char *const headings[] = {
+		"SIZE",  "OPS/s",    "MiB/s",       fill ? "MEMSET MiB/s" : "MEMCPY MiB/s",
+		"RATIO", "CPU ns/B", "ENGINE ns/B", fill ? "MEMSET ns/B" : "MEMCPY ns/B"};
+	const unsigned columns = sizeof(headings) / sizeof(headings[0]);
+	struct page page = page_of(perf, columns);
 
-	add(&page, "SIZE");
-	add(&page, "OPS/s");
-	add(&page, "MiB/s");
-	add(&page, "%s MiB/s", baseline);
-	add(&page, "RATIO");
-	add(&page, "CPU ns/B");
-	add(&page, "ENGINE ns/B");
-	add(&page, "%s ns/B", baseline);
 	for (unsigned i = 0; i < perf->count; i++) {
 		const struct perf_point *point = &perf->points[i];
 
@@ -106,11 +99,11 @@ print_throughput(const struct perf *perf)
 		if (perf_is_emulated(perf)) {
 			add_figure(&page, perf_engine_ns_per_byte(point));
 		} else {
-			add(&page, "-");
+			add(&page, table_cell("-"));
 		}
 		add_figure(&page, perf_cpu_ns_per_byte(point, &point->baseline));
 	}
-	table_print(stdout, page.cells, perf->count + 1, 8);
+	table_print(stdout, headings, page.cells, perf->count, columns);
 }
 
 static void
@@ -118,11 +111,8 @@ print_latencies(const struct perf *perf)
 {
 	static const char *const headings[] = {"SIZE",     "P50 us",    "P90 us", "P99 us",
 					       "P99.9 us", "P99.99 us", "MAX us"};
-	struct page page = {.used = 0};
+	struct page page = page_of(perf, QUANTILES + 2);
 
-	for (unsigned i = 0; i < sizeof(headings) / sizeof(headings[0]); i++) {
-		add(&page, "%s", headings[i]);
-	}
 	for (unsigned i = 0; i < perf->count; i++) {
 		const struct perf_point *point = &perf->points[i];
 
@@ -132,7 +122,7 @@ print_latencies(const struct perf *perf)
 		}
 		add_figure(&page, (double)point->latency_max_ns / 1e3);
 	}
-	table_print(stdout, page.cells, perf->count + 1, QUANTILES + 2);
+	table_print(stdout, headings, page.cells, perf->count, QUANTILES + 2);
 }
 
 static void

@@ -87,46 +87,43 @@ append(char *line, const char *format, ...)
 	va_end(args);
 }
 
-/** The parts that belong to a known total: how much of it, and how long it will take. */
+/** How long it will take, from how long a part of it took. */
 static void
-append_remaining(char *line, uint64_t done, double elapsed)
+append_remaining(char *line, double part, double elapsed)
 {
-	uint64_t total = g_progress.total;
 	double left;
 
-	if (done == 0 || elapsed < SECONDS_FOR_A_RATE) {
+	if (part <= 0 || elapsed < SECONDS_FOR_A_RATE) {
 		return;
 	}
-	left = (double)(total - done) * elapsed / (double)done;
-	if (left < 360000) {
+	left = (1 - part) * elapsed / part;
+	if (left >= 0 && left < 360000) {
 		append(line, "  %u:%02u left", (unsigned)left / 60, (unsigned)left % 60);
 	}
 }
 
 /** How many bytes, and how fast. */
 static void
-append_bytes(char *line, uint64_t done, double elapsed, bool known)
+append_bytes(char *line, uint64_t done, double elapsed)
 {
+	uint64_t total = g_progress.total;
 	char number[NUMBER];
 
 	append(line, "%s", size_text((double)done, number, sizeof(number)));
-	if (known) {
-		append(line, " of %s", size_text((double)g_progress.total, number, sizeof(number)));
+	if (total != SIZE_UNKNOWN) {
+		append(line, " of %s", size_text((double)total, number, sizeof(number)));
 	}
 	if (elapsed > 0) {
 		append(line, "  %s/s", size_text((double)done / elapsed, number, sizeof(number)));
 	}
 }
 
+/** \param part negative: not known. */
 static void
-compose(char *line, uint64_t done, double elapsed, bool bar)
+compose(char *line, uint64_t done, double part, double elapsed, bool bar)
 {
-	uint64_t total = g_progress.total;
-	bool known = total != SIZE_UNKNOWN && total > 0;
-	double part = known ? (double)done / (double)total : 0;
-
 	line[0] = '\0';
-	if (known && bar) {
+	if (part >= 0 && bar) {
 		unsigned full = (unsigned)(part * BAR_WIDTH);
 
 		append(line, "%s [", g_progress.what);
@@ -137,15 +134,13 @@ compose(char *line, uint64_t done, double elapsed, bool bar)
 	} else {
 		append(line, "%s ", g_progress.what);
 	}
-	if (known) {
+	if (part >= 0) {
 		append(line, "%3u %%  ", (unsigned)(part * 100));
 	}
 	if (g_progress.is_bytes) {
-		append_bytes(line, done, elapsed, known);
+		append_bytes(line, done, elapsed);
 	}
-	if (known) {
-		append_remaining(line, done, elapsed);
-	}
+	append_remaining(line, part, elapsed);
 }
 
 static void
@@ -161,21 +156,21 @@ paint(const char *line, unsigned width)
 }
 
 static void
-draw(uint64_t done, double elapsed)
+draw(uint64_t done, double part, double elapsed)
 {
 	/* A line as wide as the terminal makes some of them wrap. */
 	unsigned width = terminal_width(stderr) - 1;
 	char line[WIDEST_LINE];
 
-	compose(line, done, elapsed, true);
+	compose(line, done, part, elapsed, true);
 	if (strlen(line) > width) {
-		compose(line, done, elapsed, false);
+		compose(line, done, part, elapsed, false);
 	}
 	paint(line, width);
 }
 
 void
-progress_update(uint64_t done)
+progress_update_part(uint64_t done, double part)
 {
 	double now;
 
@@ -188,8 +183,16 @@ progress_update(uint64_t done)
 	}
 	g_progress.last = now;
 	flockfile(stderr);
-	draw(done, now - g_progress.start);
+	draw(done, part, now - g_progress.start);
 	funlockfile(stderr);
+}
+
+void
+progress_update(uint64_t done)
+{
+	bool known = g_progress.total != SIZE_UNKNOWN && g_progress.total > 0;
+
+	progress_update_part(done, known ? (double)done / (double)g_progress.total : -1);
 }
 
 void

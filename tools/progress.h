@@ -20,6 +20,8 @@ void progress_start(const char *what, uint64_t total);
 void progress_start_parts(const char *what, uint64_t total);
 /** Shows how much is done; not more often than an eye can follow. From one thread. */
 void progress_update(uint64_t done);
+/** As progress_update(), where it is not bytes that end it. \param part of it, 0 to 1. */
+void progress_update_part(uint64_t done, double part);
 /** Shows a line of one's own instead, if stderr is a terminal. */
 void progress_show(const char *line);
 /** Takes the line off the screen; the next update brings it back. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "arena.h"
-#include "program.h"
+#include "random.h"
 
 const struct arena_region arena_regions[ARENA_REGIONS] = {
 	{0, 0, 4096},

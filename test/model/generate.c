@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "generate.h"
-#include "program.h"
+#include "random.h"
 
 /* ---- Means ---- */
 

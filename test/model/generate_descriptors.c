@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "generate.h"
-#include "program.h"
+#include "random.h"
 
 #define PAGE_BREAKS 0xC0u
 #define P_AND_Q     0x1800u

@@ -218,7 +218,9 @@ reference_error(struct reference *r, uint32_t bits)
 		}
 		r->state = REFERENCE_HALTED;
 	}
-	if ((r->chanctrl & CTRL_ERR_INT_EN) != 0 && (bits & ~r->chanerrmsk) != 0) {
+	/* A mask hides no halt: Linux needs that interrupt of errors that it has masked. */
+	if ((r->chanctrl & CTRL_ERR_INT_EN) != 0 &&
+	    (halts(r, bits) || (bits & ~r->chanerrmsk) != 0)) {
 		reference_cause(r);
 	}
 }

@@ -8,6 +8,7 @@ import sys
 
 from tap import environment, expect, on_terminal, one_error_line, run, udma, UDMA
 
+COMMANDS = ("list", "copy", "verify")
 HEADING = "ADDRESS ID GENERATION KIND DRIVER NUMA CAPABILITIES HELD BY"
 
 
@@ -130,9 +131,10 @@ def test_help():
     """udma: --help, help and the help of each command have an example and the exit statuses"""
     for args in (["--help"], ["-h"], ["help"]):
         text = udma(*args).stdout
-        for part in ("udma list", "udma copy", "--emulate", "Example:", "Exit status"):
+        for part in (*(f"udma {command} " for command in COMMANDS), "--emulate", "Example:",
+                     "Exit status"):
             expect(part in text, f"{part} in udma {args}")
-    for command in ("list", "copy"):
+    for command in COMMANDS:
         text = udma(command, "--help").stdout
         expect(f"Example:\n  udma {command} " in text, text)
         expect("Exit status" in text and "--json" in text, text)
@@ -142,7 +144,7 @@ def test_help():
 
 def test_help_fits():
     """udma: help fits in 90 columns"""
-    for args in (["--help"], ["list", "--help"], ["copy", "--help"]):
+    for args in (["--help"], *([command, "--help"] for command in COMMANDS)):
         for line in udma(*args).stdout.splitlines():
             expect(len(line) <= 90, line)
 
@@ -154,8 +156,8 @@ def test_version():
 
 def test_no_command():
     """udma: without a command, and with an unknown one: one line, and 2"""
-    one_error_line(udma(status=2).stderr, "list", "copy", "--help")
-    one_error_line(udma("cpy", status=2).stderr, "'cpy'", "list", "copy", "--help")
+    one_error_line(udma(status=2).stderr, *COMMANDS, "--help")
+    one_error_line(udma("cpy", status=2).stderr, "'cpy'", *COMMANDS, "--help")
     one_error_line(udma("--emulate", status=2).stderr, "'--emulate'", "--help")
 
 
