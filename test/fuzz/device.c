@@ -51,7 +51,9 @@ static struct {
 	int map_rc;
 
 	/* The engine. */
-	uint64_t chain, completion; /* as programmed */
+	uint64_t chain, completion; /* as programmed, and where that is for us */
+	const void *chain_memory;
+	uint64_t *completion_memory;
 	uint16_t command;
 	bool started; /* CHAINADDR was written since the reset */
 	bool halted, suspended;
@@ -125,20 +127,17 @@ take_as_said(uint64_t value)
 
 /* What the driver has freed because the device told a lie is not touched: a real one might. */
 
-static const uint64_t *
+static uint64_t *
 completion_word(void)
 {
-	const uint64_t *word = memory_at(g_device.completion, 8, true);
-
-	return word != NULL && memory_is_allocated(word, 8) ? word : NULL;
+	return memory_is_allocated(g_device.completion_memory, 8) ? g_device.completion_memory
+								  : NULL;
 }
 
 static const union spdk_ioat_hw_desc *
 ring(void)
 {
-	const void *ring = memory_at(g_device.chain, RING_SIZE, false);
-
-	return ring != NULL && memory_is_allocated(ring, RING_SIZE) ? ring : NULL;
+	return memory_is_allocated(g_device.chain_memory, RING_SIZE) ? g_device.chain_memory : NULL;
 }
 
 void
@@ -225,7 +224,7 @@ device_memory_is_freed(const void *memory)
 	}
 	/* What it was told to use for good needs an end for good. A transfer has ended once it was
 	 * said to be done, or the engine to have halted. */
-	CHECK(memory != word && memory != memory_at(g_device.chain, 1, false));
+	CHECK(memory != word && memory != g_device.chain_memory);
 	CHECK(g_device.said_done == g_device.announced || g_device.shown_end ||
 	      (*word & 7) == HALTED);
 }
@@ -235,7 +234,7 @@ device_memory_is_freed(const void *memory)
 static void
 store_word(uint64_t value)
 {
-	uint64_t *word = (uint64_t *)(uintptr_t)completion_word();
+	uint64_t *word = completion_word();
 
 	if (word != NULL) {
 		*word = value;
@@ -549,6 +548,8 @@ device_write(volatile void *address, unsigned width, uint64_t value)
 		store(offset, width, value);
 		g_device.completion = load(CHANCMP, 8);
 		CHECK(g_device.completion % 8 == 0);
+		g_device.completion_memory = memory_at(g_device.completion, 8, true);
+		CHECK(completion_word() != NULL);
 		break;
 	case CHAINADDR + 4:
 		store(offset, width, value);
@@ -556,6 +557,8 @@ device_write(volatile void *address, unsigned width, uint64_t value)
 		store(CHANSTS, 8, ARMED);
 		g_device.chain = load(CHAINADDR, 8);
 		CHECK(g_device.chain % 64 == 0);
+		g_device.chain_memory = memory_at(g_device.chain, RING_SIZE, false);
+		CHECK(ring() != NULL);
 		g_device.announced = g_device.done = g_device.said_done = 0;
 		g_device.started = true;
 		g_device.halted = g_device.suspended = false;
