@@ -93,8 +93,8 @@ struct udma_emu_host {
 	 * For memory that the host can reach but not map, asked when `grant` said NULL: copies up
 	 * to `len` bytes, from the first on. NULL: there is no such memory.
 	 *
-	 * An aligned word of 8 bytes is there as a whole or not at all: a completion word is written
-	 * by one call.
+	 * An aligned word of 8 bytes is there as a whole or not at all: a completion word is
+	 * written by one call.
 	 *
 	 * \return how many bytes were copied; 0 if the first is not there.
 	 */
