@@ -25,12 +25,16 @@ class Server:
             self.process = tap.start("emulate", *("--socket-path=" + path for path in self.paths),
                                      *options, stdout=out, stderr=err, **more)
         self.pid = self.process.pid
-        for path in self.paths:
-            wait_until(lambda path=path: self._listens(path),
-                       lambda: f"nobody listens:\n{self.errors()}")
-        self._serves()
-        self.fds_when_served = self.fds()
-        self.close_all()
+        try:
+            for path in self.paths:
+                wait_until(lambda path=path: self._listens(path),
+                           lambda: f"nobody listens:\n{self.errors()}")
+            self._serves()
+            self.fds_when_served = self.fds()
+            self.close_all()
+        except BaseException:
+            self.remove()
+            raise
 
     def _listens(self, path):
         expect(self.process.poll() is None,
