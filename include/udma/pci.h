@@ -46,6 +46,15 @@ int udma_pci_scan(int (*fn)(void *ctx, const struct udma_pci_function *function)
 pid_t udma_pci_claim_holder(const struct spdk_pci_addr *addr);
 
 /**
+ * Resets a function by itself, as its registers cannot (function-level reset, or what the kernel
+ * has in its place). Nothing else may be using it. Configuration space comes back as it was.
+ *
+ * \return 0; -ENOTSUP if there is no such reset, as for emulated and hooked devices; a negative
+ * errno, logged.
+ */
+int udma_pci_device_reset(struct spdk_pci_device *dev);
+
+/**
  * \return the name of the part that an I/OAT device id belongs to ("Skylake-SP"); NULL if it is
  * none (section 1.1 of the hardware reference).
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "spdk/stdinc.h"
+#include "spdk/log.h"
 #include "domain.h"
 #include "registry.h"
 
@@ -11,6 +12,19 @@ static bool
 is_ours(const struct udma_domain *domain)
 {
 	return domain->process == getpid();
+}
+
+static int
+map(struct udma_domain *domain, const struct udma_region *region)
+{
+	if (!udma_iova_ranges_hold(&domain->ranges, region->iova, region->len)) {
+		SPDK_ERRLOG("an IOMMU cannot map %" PRIu64 " bytes at the I/O address %#" PRIx64
+			    ", it takes other addresses, up to %u bits; with iova_mode \"mapped\" "
+			    "memory is placed where it can\n",
+			    region->len, region->iova, udma_iova_ranges_bits(&domain->ranges));
+		return -ENOTSUP;
+	}
+	return domain->map(domain, region);
 }
 
 /** Unmaps what is registered below an address. */
@@ -37,16 +51,36 @@ udma_domain_add(struct udma_domain *domain)
 	domain->process = getpid();
 	for (uint64_t at = 0; rc == 0 && udma_registry_next_region(at, &region);
 	     at = region.vaddr + region.len) {
-		rc = domain->map(domain, &region);
+		rc = map(domain, &region);
 		if (rc != 0) {
 			unmap_below(domain, region.vaddr);
 		}
 	}
 	if (rc == 0) {
+		udma_iova_limit(&domain->ranges);
 		TAILQ_INSERT_TAIL(&domains, domain, link);
 	}
 	udma_registry_unlock();
 	return rc;
+}
+
+void
+udma_domains_limit(const struct udma_iova_ranges *ranges)
+{
+	if (udma_registry_lock() == 0) {
+		udma_iova_limit(ranges);
+		udma_registry_unlock();
+	}
+}
+
+void
+udma_domain_limit(struct udma_domain *domain, const struct udma_iova_ranges *ranges)
+{
+	if (udma_registry_lock() == 0) {
+		domain->ranges = *ranges;
+		udma_iova_limit(ranges);
+		udma_registry_unlock();
+	}
 }
 
 void
@@ -64,7 +98,7 @@ udma_domains_map(const struct udma_region *region)
 	struct udma_domain *domain;
 
 	TAILQ_FOREACH (domain, &domains, link) {
-		int rc = is_ours(domain) ? domain->map(domain, region) : 0;
+		int rc = is_ours(domain) ? map(domain, region) : 0;
 
 		if (rc != 0) {
 			while ((domain = TAILQ_PREV(domain, domain_list, link)) != NULL) {

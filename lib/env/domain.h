@@ -8,6 +8,7 @@
 #ifndef UDMA_ENV_DOMAIN_H
 #define UDMA_ENV_DOMAIN_H
 
+#include "iova.h"
 #include "region.h"
 
 #include <sys/queue.h>
@@ -19,6 +20,7 @@ struct udma_domain {
 	int (*map)(struct udma_domain *domain, const struct udma_region *region);
 	/** Undoes map(), of exactly that region. */
 	void (*unmap)(struct udma_domain *domain, const struct udma_region *region);
+	struct udma_iova_ranges ranges; /* that it can map; map() is asked for no others */
 
 	pid_t process; /* that it belongs to: a child of fork() changes nothing in it */
 	TAILQ_ENTRY(udma_domain) link;
@@ -30,6 +32,10 @@ struct udma_domain {
  * \return 0; a negative errno, logged, and what had been mapped is unmapped again.
  */
 int udma_domain_add(struct udma_domain *domain);
+/** Places no region outside of these ranges, from now on. */
+void udma_domains_limit(const struct udma_iova_ranges *ranges);
+/** As udma_domains_limit(), for a domain that can map less than before. */
+void udma_domain_limit(struct udma_domain *domain, const struct udma_iova_ranges *ranges);
 /** Tells it of no more changes. What is mapped stays, and ends with the domain. */
 void udma_domain_remove(struct udma_domain *domain);
 

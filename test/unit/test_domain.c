@@ -65,6 +65,7 @@ static void
 make(struct fake *fake)
 {
 	*fake = (struct fake){.domain = {.map = fake_map, .unmap = fake_unmap}, .limit = LIMIT};
+	fake->domain.ranges = udma_iova_ranges_of(64);
 	fake->mapped = calloc(LIMIT, sizeof(*fake->mapped));
 	assert_non_null(fake->mapped);
 }
@@ -275,6 +276,90 @@ a_mapping_goes_last(void **state)
 	munmap(p, PAGE);
 }
 
+/** Two stretches of addresses, as VFIO reports them: a window for interrupts is left out. */
+static const struct udma_iova_ranges g_window = {
+	.count = 2,
+	.range = {{0, 0xfedfffff}, {0xfef00000, 0x7fffffffff}},
+};
+
+static void
+what_is_beyond_the_addresses_of_a_domain_is_refused(void **state)
+{
+	char *p = map_pages(PAGE);
+
+	(void)state;
+	g_other.domain.ranges = g_window;
+	assert_int_equal(udma_domain_add(&g_fake.domain), 0);
+	assert_int_equal(udma_domain_add(&g_other.domain), 0);
+	/* Virtual addresses have more than 39 bits. */
+	assert_int_equal(spdk_mem_register(p, PAGE), -ENOTSUP);
+	assert_int_equal(spdk_vtophys(p, NULL), SPDK_VTOPHYS_ERROR);
+	assert_int_equal(g_fake.count + g_other.maps, 0);
+	udma_domain_remove(&g_other.domain);
+	assert_int_equal(spdk_mem_register(p, PAGE), 0);
+	assert_int_equal(udma_domain_add(&g_other.domain), -ENOTSUP);
+	assert_int_equal(spdk_mem_unregister(p, PAGE), 0);
+	udma_domain_remove(&g_fake.domain);
+	munmap(p, PAGE);
+}
+
+static void
+memory_is_placed_where_every_domain_can_map_it(void **state)
+{
+	struct spdk_env_opts opts = memory_opts();
+	char *p = map_pages(8 * GiB);
+
+	(void)state;
+	udma_memory_fini();
+	assert_int_equal(udma_memory_init(&opts, UDMA_IOVA_MAPPED, 48), 0);
+	g_fake.domain.ranges = g_window;
+	g_other.domain.ranges = (struct udma_iova_ranges){
+		.count = 2,
+		.range = {{0x100000000, 0x17fffffff}, {0x200000000, 0xffffffffffff}},
+	};
+	assert_int_equal(udma_domain_add(&g_fake.domain), 0);
+	assert_int_equal(udma_domain_add(&g_other.domain), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t iova;
+
+		assert_int_equal(spdk_mem_register(p + i * GiB, GiB), 0);
+		iova = spdk_vtophys(p + i * GiB, NULL);
+		assert_true(iova >= 0x100000000 && iova + GiB <= 0x8000000000);
+		assert_true(iova + GiB <= 0x180000000 || iova >= 0x200000000);
+	}
+	udma_domain_remove(&g_fake.domain);
+	udma_domain_remove(&g_other.domain);
+	munmap(p, 8 * GiB);
+}
+
+static void
+ranges_are_intersected(void **state)
+{
+	const struct udma_iova_ranges others = {
+		.count = 3,
+		.range = {{10, 20}, {0xfee00000, 0xfef00010}, {0x7ffffffffe, UINT64_MAX}},
+	};
+	struct udma_iova_ranges ranges = g_window;
+
+	(void)state;
+	assert_int_equal(udma_iova_ranges_bits(&ranges), 39);
+	udma_iova_ranges_intersect(&ranges, &others);
+	assert_int_equal(ranges.count, 3);
+	assert_true(ranges.range[0].first == 10 && ranges.range[0].last == 20);
+	assert_true(ranges.range[1].first == 0xfef00000 && ranges.range[1].last == 0xfef00010);
+	assert_true(ranges.range[2].first == 0x7ffffffffe && ranges.range[2].last == 0x7fffffffff);
+	assert_true(udma_iova_ranges_hold(&ranges, 0xfef00000, 0x11));
+	assert_false(udma_iova_ranges_hold(&ranges, 0xfef00000, 0x12));
+	assert_false(udma_iova_ranges_hold(&ranges, 9, 2));
+	ranges = udma_iova_ranges_of(48);
+	udma_iova_ranges_intersect(&ranges, &(struct udma_iova_ranges){0});
+	assert_int_equal(ranges.count, 0);
+	assert_int_equal(udma_iova_ranges_bits(&ranges), 0);
+	ranges = udma_iova_ranges_of(64);
+	assert_int_equal(udma_iova_ranges_bits(&ranges), 64);
+	assert_true(udma_iova_ranges_hold(&ranges, UINT64_MAX, 1));
+}
+
 #define MANY ((size_t)70000)
 
 static void
@@ -362,6 +447,9 @@ main(void)
 		WITH_DOMAINS(what_one_domain_refuses_is_undone_in_all),
 		WITH_DOMAINS(what_a_callback_refuses_is_mapped_nowhere),
 		WITH_DOMAINS(a_mapping_goes_last),
+		WITH_DOMAINS(what_is_beyond_the_addresses_of_a_domain_is_refused),
+		WITH_DOMAINS(memory_is_placed_where_every_domain_can_map_it),
+		cmocka_unit_test(ranges_are_intersected),
 		WITH_DOMAINS(a_limit_that_is_met_costs_nothing_that_was_registered),
 		WITH_DOMAINS(what_is_left_at_the_end_is_unmapped),
 		WITH_DOMAINS(a_child_changes_nothing_for_the_parents_devices),
