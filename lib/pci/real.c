@@ -122,8 +122,8 @@ close_function(struct udma_pci_real *real)
 static int
 access_cfg(struct udma_pci_real *real, void *value, uint32_t len, uint32_t offset, bool write)
 {
-	uint64_t at = real->cfg_offset + offset;
 	int rc = open_function(real);
+	uint64_t at;
 	ssize_t n;
 
 	if (rc != 0) {
@@ -132,6 +132,7 @@ access_cfg(struct udma_pci_real *real, void *value, uint32_t len, uint32_t offse
 	if (offset > real->cfg_size || len > real->cfg_size - offset) {
 		return -ENXIO;
 	}
+	at = real->cfg_offset + offset;
 	n = write ? pwrite(real->cfg_fd, value, len, (off_t)at)
 		  : pread(real->cfg_fd, value, len, (off_t)at);
 	if (n < 0) {
