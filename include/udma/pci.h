@@ -27,6 +27,11 @@ struct udma_pci_function {
 	int numa_id;
 	/** The IOMMU group, -1 for none. */
 	int iommu_group;
+	/**
+	 * Whether its driver leaves it to user space (vfio-pci, or one of UIO), so that
+	 * spdk_pci_enumerate() offers it.
+	 */
+	bool usable;
 	/** The process that has claimed it (spdk_pci_device_claim()), 0 for none. */
 	pid_t holder;
 };

@@ -48,6 +48,10 @@ int udma_pci_init(const struct spdk_env_opts *opts, struct udma_pci_reach *reach
  * stay hooked. */
 void udma_pci_fini(void);
 
+/* scan.c */
+
+#define UDMA_PCI_VFIO_DRIVER "vfio-pci"
+
 /* real.c */
 
 /** \param enabled false: functions of the machine are left alone. */

@@ -286,18 +286,10 @@ udma_pci_device_reset(struct spdk_pci_device *device)
 static const struct udma_pci_bus *
 bus_of(const struct udma_pci_function *function)
 {
-	char path[PATH_MAX], name[UDMA_PCI_ADDR_LEN];
-
-	if (strcmp(function->driver, "vfio-pci") == 0) {
-		return &udma_pci_vfio;
+	if (!function->usable) {
+		return NULL;
 	}
-	spdk_pci_addr_fmt(name, sizeof(name), &function->addr);
-	/* uio_pci_generic, or another that makes a UIO device of it. */
-	if (udma_sysfs_path(path, sizeof(path), DEVICES "/%s/uio", name) == 0 &&
-	    access(path, F_OK) == 0) {
-		return &udma_pci_uio;
-	}
-	return NULL;
+	return strcmp(function->driver, UDMA_PCI_VFIO_DRIVER) == 0 ? &udma_pci_vfio : &udma_pci_uio;
 }
 
 static struct udma_pci_real *
