@@ -31,9 +31,8 @@ static const char help[] =
 	"Options:\n"
 	"  --channels=N       use N channels in turn (default 1)\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"
-	"                     use emulated channels in this process (N: as many as --channels);\n"
-	"                     options: xfercap=12..31 (log2 of the largest transfer), iova_bits=\n"
-	"                     32..64, flip=N (spoil one byte in every N-th descriptor)\n"
+	"                     use emulated channels in this process (N: as many as "
+	"--channels);\n" HELP_EMULATE_OPTIONS
 	"  --numa=N           use channels of NUMA node N only\n"
 	"  --no-verify        do not read DST back\n"
 	"  --json             print the result as JSON\n"

@@ -17,6 +17,14 @@
 /* An engine that has completed nothing for so long will not any more. */
 #define HANG_SECONDS 30.0
 
+/** The lines of --help on the options of emulated channels, behind those on their number. */
+#define HELP_EMULATE_OPTIONS                                                                       \
+	"                     options: generation=snb, ivb, hsw, bdx, bwd, bdxde, skx or icx, "    \
+	"or\n"                                                                                     \
+	"                     a device id; xfercap=12..31 (log2 of the largest transfer);\n"       \
+	"                     iova_bits=32..64; flip=N (spoil one byte in every N-th "             \
+	"descriptor)\n"
+
 /** A channel that is open. */
 struct channel {
 	struct spdk_ioat_chan *ioat;

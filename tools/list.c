@@ -28,7 +28,7 @@ static const char help[] =
 	"\n"
 	"Options:\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"
-	"                     list N emulated channels as well (default 1)\n"
+	"                     list N emulated channels as well (default 1);\n" HELP_EMULATE_OPTIONS
 	"  --json             print an array of objects\n"
 	"  --help             print this\n"
 	"\n"

@@ -31,8 +31,8 @@ static const char help[] =
 	"  --operation=copy|fill\n"
 	"                     what to measure (default copy)\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"
-	"                     use emulated channels in this process (N: as many as --channels);\n"
-	"                     the options are those of udma copy\n"
+	"                     use emulated channels in this process (N: as many as "
+	"--channels);\n" HELP_EMULATE_OPTIONS
 	"  --plot             add a bar chart of bytes a second\n"
 	"  --json, --csv      print every figure, as JSON or as comma-separated values\n"
 	"  --quiet            print nothing but errors\n"

@@ -47,8 +47,7 @@ static const char help[] =
 	"  --cores=LIST       keep the threads to these CPUs, in turn (0,2-3 or 0xd)\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"
 	"                     use emulated channels in this process (N: as many as --channels,\n"
-	"                     or 1); options: xfercap=12..31 (log2 of the largest transfer),\n"
-	"                     iova_bits=32..64, flip=N (spoil one byte in every N-th descriptor)\n"
+	"                     or 1);\n" HELP_EMULATE_OPTIONS
 	"  --json             print the result as JSON\n"
 	"  --quiet            print nothing but errors\n"
 	"  --help             print this\n"
