@@ -75,11 +75,14 @@ check_pinned(uint64_t vaddr, uint64_t pagemap, uint64_t *until)
 
 	if (present) {
 		rc = read_words("/proc/kpageflags", pagemap & PAGEMAP_PFN, &flags, 1);
-		if (rc != 1) {
+		if (rc < 0) {
 			SPDK_ERRLOG("cannot read /proc/kpageflags to see whether memory is "
 				    "pinned: %s\n",
-				    strerror(rc < 0 ? (int)-rc : EIO));
-			return rc < 0 ? (int)rc : -EIO;
+				    strerror((int)-rc));
+			return (int)rc;
+		}
+		if (rc == 0) { /* it ends where the kernel's own memory does */
+			flags = KPAGEFLAGS_NONE;
 		}
 	}
 	if (flags & KPAGEFLAGS_HUGE) {

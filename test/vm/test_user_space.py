@@ -18,7 +18,7 @@ def programs():
     """The tool and the programs of the tests, with the libraries that they need: files for a guest."""
     build = os.path.dirname(os.path.dirname(UDMA))
     files = {}
-    for program in (UDMA, *(os.path.join(build, "test/vm", name) for name in ("unmapped", "guard"))):
+    for program in (UDMA, *(os.path.join(build, "test/vm", name) for name in ("unmapped", "guard", "dax"))):
         files["bin/" + os.path.basename(program)] = program
         libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
         for name, path in re.findall(r"(\S+) => (/\S+)", libraries.stdout):
@@ -143,6 +143,20 @@ def uio_behind_iommu(kernel):
         guest.power_off()
 
 
+def dax(kernel, driver, bits):
+    """A DAX device on persistent memory, mapped and registered."""
+    title = f"{kernel}, {driver}, DAX"
+    with Server() as server, machine(kernel, server.sockets, iommu=bits, pmem="128M") as guest:
+        guest.sh("make_dax && bind " + driver)
+        guest.sh("echo 64 >/proc/sys/vm/nr_hugepages")
+        with case(f"{title}: copies from a DAX device, and to it"):
+            text = guest.sh("dax /dev/dax0.0")
+            expect("copied from the DAX device, and to it" in text, text)
+        with case(f"{title}: no complaint in the kernel's log, and it powers off"):
+            no_complaints(guest)
+            guest.power_off()
+
+
 def main():
     """the library drives the function from user space"""
     for kernel in KERNELS:
@@ -150,6 +164,8 @@ def main():
         scenario(uio, kernel)
     scenario(vfio, KERNELS[-1], 39)
     scenario(one_group, KERNELS[-1])
+    scenario(dax, KERNELS[-1], "vfio-pci", 48)
+    scenario(dax, KERNELS[-1], "uio_pci_generic", None)
     scenario(uio_behind_iommu, KERNELS[-1])
 
 

@@ -160,6 +160,21 @@ wait_claimed() {
     until ls /var/tmp/spdk_pci_lock_* >/dev/null 2>&1; do sleep 0.05; done
 }
 
+# make_dax: makes the persistent memory a DAX device, as ndctl does: /dev/dax0.0.
+make_dax() {
+    local seed
+    modprobe nfit && modprobe nd_pmem && modprobe device_dax && modprobe dax_pmem || return
+    until [ -e /sys/bus/nd/devices/namespace0.0 ]; do sleep 0.1; done
+    echo namespace0.0 >/sys/bus/nd/drivers/nd_pmem/unbind
+    seed=$(cat /sys/bus/nd/devices/region0/dax_seed)
+    cd "/sys/bus/nd/devices/$seed" || return
+    echo 2097152 >align && echo ram >mode && cat /proc/sys/kernel/random/uuid >uuid &&
+        echo namespace0.0 >namespace
+    cd /
+    echo "$seed" >/sys/bus/nd/drivers/dax_pmem/bind
+    until [ -e /dev/dax0.0 ]; do sleep 0.1; done
+}
+
 # kills MiB huge|"": a process that is copying is killed; nothing is written afterwards; the channel
 # can be attached.
 kills() {
