@@ -10,6 +10,7 @@
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
+#include "udma/pci.h"
 
 /* Drivers in use wait 20 to 200 ms (section 12.5), silicon takes microseconds; an emulated engine
  * may have to wait for its turn on a busy machine. */
@@ -134,6 +135,19 @@ reset(struct spdk_ioat_chan *chan)
 		}
 	}
 	return 0;
+}
+
+/** As reset(), and by a reset of the whole function (section 2.2) where that is not enough. */
+static int
+reset_hard(struct spdk_ioat_chan *chan)
+{
+	int rc = reset(chan);
+
+	if (rc != 0 && udma_pci_device_reset(chan->device) == 0) {
+		SPDK_NOTICELOG("%s: the function has been reset as a whole\n", chan->name);
+		rc = reset(chan);
+	}
+	return rc;
 }
 
 /** Section 12.2: one null descriptor proves that the engine reaches our memory. */
@@ -376,7 +390,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 
 	if (rc == 0) {
 		/* First: a former user's engine would go on as soon as it may master the bus. */
-		rc = reset(chan);
+		rc = reset_hard(chan);
 	}
 	if (rc == 0) {
 		rc = enable_bus_mastering(chan);
@@ -432,7 +446,11 @@ udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attache
 
 	rc = spdk_pci_device_map_bar(device, 0, &bar, &bus_address, &bar_size);
 	if (rc != 0 || bar == NULL) {
-		SPDK_ERRLOG("%s: BAR 0 cannot be mapped: %s\n", chan->name, spdk_strerror(-rc));
+		/* Functions of the machine have said so, with the cause and the way out. */
+		if (device->type == NULL || strcmp(device->type, "pci") != 0) {
+			SPDK_ERRLOG("%s: BAR 0 cannot be mapped: %s\n", chan->name,
+				    spdk_strerror(-rc));
+		}
 		free(chan);
 		return rc < 0 ? rc : -EIO;
 	}

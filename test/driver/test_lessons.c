@@ -783,6 +783,44 @@ reset_that_does_not_end(void **state)
 	assert_non_null(g_chan);
 }
 
+static int g_reset_rc = -ENOTSUP;
+static unsigned g_resets;
+
+int __wrap_udma_pci_device_reset(struct spdk_pci_device *device);
+
+/** The function's own reset, where the test gives it one that helps. */
+int
+__wrap_udma_pci_device_reset(struct spdk_pci_device *device)
+{
+	(void)device;
+	g_resets++;
+	if (g_reset_rc == 0) {
+		RIG_SET(g_rig, ignore_reset, false);
+	}
+	return g_reset_rc;
+}
+
+static void
+reset_that_takes_the_whole_function(void **state)
+{
+	(void)state;
+	g_resets = 0;
+	g_reset_rc = -EIO;
+	RIG_SET(g_rig, ignore_reset, true);
+	assert_null(rig_attach(0));
+	assert_int_equal(g_resets, 1);
+	g_reset_rc = 0;
+	g_chan = rig_attach(0);
+	assert_non_null(g_chan);
+	assert_int_equal(g_resets, 2);
+	/* It is the last resort, and none where the channel's own reset works. */
+	spdk_ioat_detach(g_chan);
+	g_chan = rig_attach(0);
+	assert_non_null(g_chan);
+	assert_int_equal(g_resets, 2);
+	g_reset_rc = -ENOTSUP;
+}
+
 /** Leaves the channel as a process that was killed would: with a ring of its own. */
 static void
 start_foreign_ring(uint8_t *ring, uint64_t *completion, uint32_t size, uint16_t chanctrl)
@@ -1305,6 +1343,7 @@ main(void)
 		WITH_CHANNEL(memory_the_engine_cannot_reach),
 		WITH_CHANNEL(doorbell_with_nothing_new),
 		WITH_DEVICE(reset_that_does_not_end),
+		WITH_DEVICE(reset_that_takes_the_whole_function),
 		WITH_DEVICE(left_armed),
 		WITH_DEVICE(left_running),
 		WITH_DEVICE(left_idle),
