@@ -221,6 +221,11 @@ stop(struct spdk_ioat_chan *chan)
 	chan->completion_line = NULL;
 }
 
+/* The memory beside the ring: the completion word has a line to itself, for polls read it, and the
+ * trial below has one. Both are the engine's until it is stopped. */
+#define LINE        64
+#define LINES_BYTES (2 * LINE)
+
 #define TRIAL_PATTERN 0x0706050403020100ull
 #define TRIAL_OFFSET  3
 #define TRIAL_BYTES   21
@@ -234,13 +239,10 @@ try_fill(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(START_LIMIT_US);
 	enum udma_ioat_fill_anchor anchor = UDMA_IOAT_FILL_UNKNOWN;
-	uint8_t *trial = spdk_zmalloc(64, 64, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
+	uint8_t *trial = (uint8_t *)chan->completion_line + LINE;
 	bool at_start = true, at_multiple = true;
 	int rc = 0;
 
-	if (trial == NULL) {
-		return UDMA_IOAT_FILL_UNKNOWN;
-	}
 	chan->fill_anchor = UDMA_IOAT_FILL_AT_START;
 	if (spdk_ioat_submit_fill(chan, NULL, NULL, trial + TRIAL_OFFSET, TRIAL_PATTERN,
 				  TRIAL_BYTES) == 0) {
@@ -256,10 +258,6 @@ try_fill(struct spdk_ioat_chan *chan)
 		anchor = UDMA_IOAT_FILL_AT_START;
 	} else if (rc == 1 && at_multiple) {
 		anchor = UDMA_IOAT_FILL_AT_MULTIPLE_OF_8;
-	}
-	/* An engine that has not finished may still write there: then it stays allocated. */
-	if (rc != 0) {
-		spdk_free(trial);
 	}
 	return anchor;
 }
@@ -322,8 +320,7 @@ allocate(struct spdk_ioat_chan *chan)
 	chan->requests = calloc(UDMA_IOAT_RING_SIZE, sizeof(*chan->requests));
 	/* Aligned to its own size, so that it is one piece even where memory is physical pages. */
 	chan->ring = spdk_zmalloc(RING_BYTES, RING_BYTES, NULL, numa_id, SPDK_MALLOC_DMA);
-	/* The word that polls read has its line to itself. */
-	chan->completion_line = spdk_zmalloc(64, 64, NULL, numa_id, SPDK_MALLOC_DMA);
+	chan->completion_line = spdk_zmalloc(LINES_BYTES, LINE, NULL, numa_id, SPDK_MALLOC_DMA);
 	if (chan->requests == NULL || chan->ring == NULL || chan->completion_line == NULL) {
 		SPDK_ERRLOG("%s: no memory for the ring (%zu bytes of DMA memory)\n", chan->name,
 			    RING_BYTES);

@@ -21,9 +21,11 @@
 #include "registers.h"
 #include "udma/ioat.h"
 
-/** Programs rely on the ring's size (design: "What makes it fast"). */
+/** Programs rely on the ring's size (design: "What makes it fast"). Only test/fuzz has another. */
+#ifndef UDMA_IOAT_RING_ORDER
 #define UDMA_IOAT_RING_ORDER 15
-#define UDMA_IOAT_RING_SIZE  (1u << UDMA_IOAT_RING_ORDER)
+#endif
+#define UDMA_IOAT_RING_SIZE (1u << UDMA_IOAT_RING_ORDER)
 
 /** A request in the ring. */
 struct udma_ioat_request {

@@ -24,24 +24,26 @@ static pthread_mutex_t g_users_lock = PTHREAD_MUTEX_INITIALIZER; /* outside the 
 /**
  * \return a position that the engine is known to have reached. The channel's thread goes on with
  * its work meanwhile: an unchanged `completed` around the load of the word says which lap of the
- * ring the word belongs to.
+ * ring the word belongs to. A word that names what is not outstanding says nothing.
  */
 static uint64_t
 reached(const struct spdk_ioat_chan *chan)
 {
 	const uint64_t mask = UDMA_IOAT_RING_SIZE - 1;
-	uint64_t completed, word, into;
+	uint64_t completed, word, announced, into, newly;
 
 	do {
 		completed = __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE);
 		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+		announced = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
 	} while (completed != __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE));
 
 	into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
 	if (into >= UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
 		return completed;
 	}
-	return completed + ((into / sizeof(union spdk_ioat_hw_desc) + 1 - completed) & mask);
+	newly = (into / sizeof(union spdk_ioat_hw_desc) + 1 - completed) & mask;
+	return newly > announced - completed ? completed : completed + newly;
 }
 
 /** Whether the engine works no more, and will not by itself. */

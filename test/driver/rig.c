@@ -53,10 +53,10 @@ rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
 
 /**
  * Changes announced fills: turns the pattern, so that the model seems to start it at multiples of
- * 8, or makes them an operation that there is not.
+ * 8, or makes them an operation that there is not; or hangs at one.
  */
 static void
-change_fills(const struct rig *rig, const struct udma_emu_shadow *before)
+change_fills(struct rig *rig, const struct udma_emu_shadow *before)
 {
 	const struct udma_emu_shadow *now = &rig->function.watch.shadow;
 	uint16_t from = now->chainaddr == before->chainaddr ? before->dmacount : 0;
@@ -66,7 +66,10 @@ change_fills(const struct rig *rig, const struct udma_emu_shadow *before)
 		uint64_t *desc = (uint64_t *)(uintptr_t)(now->chainaddr + (i % 32768u) * 64u);
 		unsigned bits = (unsigned)(desc[2] % 8) * 8; /* q2: destination, q1: pattern */
 
-		if (desc[0] >> 56 == 1 && rig->refuse_fills) {
+		if (desc[0] >> 56 == 1 && rig->lie_at_fills) {
+			__atomic_store_n(rig_completion_word(rig), 64, __ATOMIC_RELEASE);
+			rig->paused = true;
+		} else if (desc[0] >> 56 == 1 && rig->refuse_fills) {
 			desc[0] |= 0x55ull << 56;
 		} else if (desc[0] >> 56 == 1 && bits != 0) {
 			desc[1] = desc[1] >> bits | desc[1] << (64 - bits);
@@ -85,8 +88,9 @@ serve(struct rig *rig, unsigned steps)
 		return;
 	}
 	udma_emu_watch_look(&rig->function.watch);
-	if (rig->fill_at_multiple_of_8 || rig->refuse_fills) {
+	if (rig->fill_at_multiple_of_8 || rig->refuse_fills || rig->lie_at_fills) {
 		change_fills(rig, &before);
+		steps = rig->paused ? 0 : steps;
 	}
 	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
 	}

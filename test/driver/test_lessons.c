@@ -970,6 +970,40 @@ engine_that_halts_at_a_fill(void **state)
 	spdk_free(memory);
 }
 
+extern void __real_spdk_free(void *buf);
+void __wrap_spdk_free(void *buf);
+static bool g_watch_frees;
+static unsigned g_freed_under_the_engine;
+
+/** The engine may write as long as it is not halted and masters the bus. */
+void
+__wrap_spdk_free(void *buf)
+{
+	uint16_t command;
+
+	if (g_watch_frees && buf != NULL && (rig_read64(g_rig, BAR_CHANSTS) & 7) != 3 &&
+	    udma_emu_cfg_read(g_rig->function.emu, 4, &command, 2) == 0 && command & 4) {
+		g_freed_under_the_engine++;
+	}
+	__real_spdk_free(buf);
+}
+
+static void
+engine_that_lies_at_a_fill(void **state)
+{
+	(void)state;
+	RIG_SET(g_rig, lie_at_fills, true);
+	g_watch_frees = true;
+	/* It hangs at it, and so at the reset as well. */
+	assert_null(rig_attach(0));
+	g_watch_frees = false;
+	assert_int_equal(g_freed_under_the_engine, 0);
+	RIG_SET(g_rig, lie_at_fills, false);
+	rig_resume(g_rig);
+	g_chan = rig_attach(0);
+	assert_non_null(g_chan);
+}
+
 static void
 a_dead_process_ring_is_not_carried_on(void **state)
 {
@@ -1069,6 +1103,30 @@ removal_does_not_trust_a_channel_that_failed(void **state)
 	rig_resume(g_rig);
 	while (spdk_mem_unregister(memory, 4096) != 0) {
 	}
+	munmap(memory, 4096);
+}
+
+static void
+removal_does_not_trust_a_word_that_is_not_outstanding(void **state)
+{
+	uint8_t *memory =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t ring = rig_read64(g_rig, BAR_CHAINADDR);
+	uint64_t before = *rig_completion_word(g_rig);
+
+	(void)state;
+	assert_int_equal(spdk_mem_register(memory, 4096), 0);
+	rig_pause(g_rig);
+	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 8),
+			 0);
+	/* Nobody has polled: it is the removal that meets it first. */
+	__atomic_store_n(rig_completion_word(g_rig),
+			 ring + (rig_read16(g_rig, BAR_DMACOUNT) + 5) * 64ull, __ATOMIC_RELEASE);
+	assert_int_equal(spdk_mem_unregister(memory, 4096), -EBUSY);
+	__atomic_store_n(rig_completion_word(g_rig), before, __ATOMIC_RELEASE);
+	rig_resume(g_rig);
+	assert_int_equal(spdk_mem_unregister(memory, 4096), 0);
+	assert_int_equal(rig_poll(g_chan, 1), 1);
 	munmap(memory, 4096);
 }
 
@@ -1259,10 +1317,12 @@ main(void)
 		WITH_DEVICE(bar_too_small),
 		WITH_DEVICE(engine_without_fill),
 		WITH_DEVICE(engine_that_halts_at_a_fill),
+		WITH_DEVICE(engine_that_lies_at_a_fill),
 		WITH_DEVICE(a_dead_process_ring_is_not_carried_on),
 		WITH_DEVICE(attach_callback_detaches_and_probes_again),
 		WITH_CHANNEL(second_detach_from_a_callback_at_a_halt),
 		WITH_CHANNEL(removal_does_not_trust_a_channel_that_failed),
+		WITH_CHANNEL(removal_does_not_trust_a_word_that_is_not_outstanding),
 		WITH_CHANNEL(statistics_begin_at_attach),
 		WITH_CHANNEL(fork_while_memory_is_registered),
 		WITH_CHANNEL(removal_waits_for_the_engine),
