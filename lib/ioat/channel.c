@@ -104,9 +104,8 @@ clear_chanerr_int(struct spdk_ioat_chan *chan)
 	}
 }
 
-/** Section 12.1, from any state. Afterwards the channel is HALTED and touches no memory. */
-static int
-reset(struct spdk_ioat_chan *chan)
+int
+udma_ioat_reset_engine(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(SUSPEND_LIMIT_US);
 	uint64_t status = read_chansts(chan->bar);
@@ -136,29 +135,48 @@ reset(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
+/** Where the engine sees the slot of a position. */
+static uint64_t
+slot_iova(const struct spdk_ioat_chan *chan, uint64_t position)
+{
+	return chan->ring_iova + (position & UDMA_IOAT_RING_MASK) * sizeof(*chan->ring);
+}
+
+void
+udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position)
+{
+	/* Nothing of the chain before may be taken for one of the new chain. */
+	__atomic_store_n((uint64_t *)chan->completion_line, 0, __ATOMIC_RELAXED);
+	chan->seen = 0;
+	chan->stalled = false;
+	chan->base = position;
+	/* Error write-back on, so that a halt shows where polls look (section 4.1). */
+	write_chanctrl(chan->bar,
+		       SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);
+	write_chancmp(chan->bar, chan->completion_iova);
+	write_chainaddr(chan->bar, slot_iova(chan, position));
+}
+
 /** Section 12.2: one null descriptor proves that the engine reaches our memory. */
 static int
 start(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(START_LIMIT_US);
 	uint32_t chanerr = 0;
-	uint64_t status, word;
+	uint64_t status, word, slot = slot_iova(chan, chan->head);
 	char causes[256];
 
-	/* Error write-back on, so that a halt shows where polls look (section 4.1). */
-	write_chanctrl(chan->bar,
-		       SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);
-	write_chancmp(chan->bar, chan->completion_iova);
-	write_chainaddr(chan->bar, chan->ring_iova);
-
+	udma_ioat_arm(chan, chan->head);
 	udma_ioat_build_null(chan);
 	chan->limit = chan->head + UDMA_IOAT_RING_SIZE - 1;
+	/* The first request begins where the one before it, which there is not, has ended. */
+	chan->requests[(chan->request_head - 1) & UDMA_IOAT_RING_MASK].end = chan->head;
 	spdk_ioat_flush(chan);
 	do {
 		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 		status = read_chansts(chan->bar);
 		if (state_of(status) == SPDK_IOAT_CHANSTS_IDLE &&
-		    (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == chan->ring_iova) {
+		    (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == slot) {
 			chan->seen = word;
 			__atomic_store_n(&chan->completed, chan->announced, __ATOMIC_RELEASE);
 			return 0;
@@ -185,17 +203,18 @@ forget(struct spdk_ioat_chan *chan)
 	chan->head = chan->announced = chan->completed = 0;
 	chan->request_head = chan->request_tail = 0;
 	chan->error = chan->refuse = 0;
-	chan->failed = chan->stalled = false;
-	*(uint64_t *)chan->completion_line = 0;
+	chan->failed = false;
+	chan->halts = 0;
+	chan->halted_at = 0;
 }
 
-/** \return whether the engine can be relied on to write nothing more. */
-static bool
-engine_stops(struct spdk_ioat_chan *chan)
+bool
+udma_ioat_engine_stops(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 
-	if (chan->error == -ENODEV || read_chansts(chan->bar) == UINT64_MAX || reset(chan) == 0) {
+	if (chan->error == -ENODEV || read_chansts(chan->bar) == UINT64_MAX ||
+	    udma_ioat_reset_engine(chan) == 0) {
 		return true;
 	}
 	/* The last resort, one level below the engine: it may not master the bus. */
@@ -210,7 +229,7 @@ engine_stops(struct spdk_ioat_chan *chan)
 static void
 stop(struct spdk_ioat_chan *chan)
 {
-	if (engine_stops(chan)) {
+	if (udma_ioat_engine_stops(chan)) {
 		return;
 	}
 	SPDK_ERRLOG(
@@ -234,11 +253,10 @@ stop(struct spdk_ioat_chan *chan)
  * Where the pattern starts in a fill to an address that is not a multiple of 8 is not documented
  * (section 16, point 13): one fill of our own memory tells.
  */
-static enum udma_ioat_fill_anchor
+static bool
 try_fill(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(START_LIMIT_US);
-	enum udma_ioat_fill_anchor anchor = UDMA_IOAT_FILL_UNKNOWN;
 	uint8_t *trial = (uint8_t *)chan->completion_line + LINE;
 	bool at_start = true, at_multiple = true;
 	int rc = 0;
@@ -254,12 +272,10 @@ try_fill(struct spdk_ioat_chan *chan)
 		at_start = at_start && trial[TRIAL_OFFSET + i] == i % 8;
 		at_multiple = at_multiple && trial[TRIAL_OFFSET + i] == (TRIAL_OFFSET + i) % 8;
 	}
-	if (rc == 1 && at_start) {
-		anchor = UDMA_IOAT_FILL_AT_START;
-	} else if (rc == 1 && at_multiple) {
-		anchor = UDMA_IOAT_FILL_AT_MULTIPLE_OF_8;
-	}
-	return anchor;
+	chan->fill_anchor = at_start      ? UDMA_IOAT_FILL_AT_START
+			    : at_multiple ? UDMA_IOAT_FILL_AT_MULTIPLE_OF_8
+					  : UDMA_IOAT_FILL_UNKNOWN;
+	return rc == 1;
 }
 
 /** Checks what the device says of itself. */
@@ -376,7 +392,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 
 	if (rc == 0) {
 		/* First: a former user's engine would go on as soon as it may master the bus. */
-		rc = reset(chan);
+		rc = udma_ioat_reset_engine(chan);
 	}
 	if (rc == 0) {
 		rc = enable_bus_mastering(chan);
@@ -388,21 +404,17 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 		return rc;
 	}
 	rc = start(chan);
-	if (rc == 0) {
-		if (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
-			chan->fill_anchor = try_fill(chan);
-		}
-		/* An engine that halts or hangs at it still copies. */
-		if (chan->completed != chan->announced || chan->error != 0) {
-			SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at "
-				     "a fill: offering copies only\n",
-				     chan->name);
-			chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
-			rc = reset(chan);
-			if (rc == 0) {
-				forget(chan);
-				rc = start(chan);
-			}
+	/* An engine that halts or hangs at a fill still copies. */
+	if (rc == 0 && (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) &&
+	    !try_fill(chan)) {
+		SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at a fill: "
+			     "offering copies only\n",
+			     chan->name);
+		chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
+		rc = udma_ioat_reset_engine(chan);
+		if (rc == 0) {
+			forget(chan);
+			rc = start(chan);
 		}
 	}
 	if (rc == 0) {
@@ -454,7 +466,7 @@ drain(struct spdk_ioat_chan *chan)
 	struct patience patience = patience_of(DRAIN_LIMIT_US);
 
 	spdk_ioat_flush(chan);
-	while (chan->request_tail != chan->request_head && chan->error == 0) {
+	while (chan->request_tail != chan->request_head && !chan->failed) {
 		uint64_t before = chan->completed;
 
 		spdk_ioat_process_events(chan);
@@ -465,7 +477,7 @@ drain(struct spdk_ioat_chan *chan)
 		}
 	}
 	/* What had finished before a halt has not been called back yet, perhaps. */
-	spdk_ioat_process_events(chan);
+	udma_ioat_call_back(chan);
 }
 
 void
@@ -482,10 +494,13 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 	drain(chan);
 	chan->depth--;
 	if (chan->request_tail != chan->request_head) {
-		SPDK_ERRLOG("%s: detached with %" PRIu64 " requests that did not finish; they end "
-			    "without their callbacks\n",
+		SPDK_ERRLOG("%s: detached with %" PRIu64 " requests that did not finish; they are "
+			    "aborted\n",
 			    chan->name, chan->request_head - chan->request_tail);
-		chan->request_tail = chan->request_head;
+		udma_ioat_give_up(chan, UDMA_IOAT_ABORTED, 0);
+		chan->depth++;
+		udma_ioat_call_back(chan);
+		chan->depth--;
 	}
 	stop(chan);
 	/* Only now: until the engine has stopped, removals of memory wait for it. */
@@ -497,4 +512,49 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 	if (chan->depth == 0) {
 		udma_ioat_free(chan);
 	}
+}
+
+int
+udma_ioat_reset(struct spdk_ioat_chan *chan)
+{
+	int rc;
+
+	if (chan->refuse == -ESHUTDOWN) {
+		return -ESHUTDOWN;
+	}
+	if (!chan->failed) {
+		return udma_ioat_abort(chan);
+	}
+	chan->depth++;
+	udma_ioat_call_back(chan);
+	if (--chan->depth == 0 && chan->detached) {
+		udma_ioat_free(chan);
+		return -ESHUTDOWN;
+	}
+	if (read_chansts(chan->bar) == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
+		SPDK_ERRLOG("%s: the channel cannot be reset: the device is gone\n", chan->name);
+		return -ENODEV;
+	}
+	rc = udma_ioat_reset_engine(chan);
+	if (rc == 0) {
+		/* A last resort may have taken it away, or a reset of the function. */
+		rc = enable_bus_mastering(chan);
+	}
+	if (rc == 0) {
+		chan->error = 0;
+		chan->refuse = 0;
+		chan->halts = 0;
+		__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
+		rc = start(chan);
+	}
+	if (rc != 0) {
+		chan->error = rc;
+		udma_ioat_refuse(chan, rc);
+		__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
+		return rc;
+	}
+	chan->before.descriptors++;
+	chan->before.doorbells++;
+	chan->recoveries++;
+	return 0;
 }

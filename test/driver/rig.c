@@ -104,6 +104,10 @@ run(void *arg)
 
 	while (!__atomic_load_n(&rig->stopping, __ATOMIC_ACQUIRE)) {
 		pthread_mutex_lock(&rig->lock);
+		if (rig->resume_at_command &&
+		    __atomic_load_n(&rig->function.watch.bar[BAR_CHANCMD], __ATOMIC_ACQUIRE) != 0) {
+			rig->paused = false;
+		}
 		if (!rig->paused) {
 			serve(rig, 16);
 		}

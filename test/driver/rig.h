@@ -36,6 +36,7 @@ struct rig {
 	bool fill_at_multiple_of_8; /* the pattern of a fill starts at multiples of 8 */
 	bool refuse_fills;          /* halts at a fill, although it says that it can */
 	bool lie_at_fills;          /* completes something else at a fill, and hangs */
+	bool resume_at_command;     /* a paused device goes on when CHANCMD is written */
 	bool no_config_180;         /* configuration register 180h cannot be read */
 	unsigned config_writes_180;
 	uint64_t bar_size; /* what mapping the BAR reports */
