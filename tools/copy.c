@@ -8,8 +8,6 @@
 #include "stop.h"
 #include "tool.h"
 
-#include "spdk/string.h"
-
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -54,7 +52,7 @@ struct options {
 	const char *source;
 	const char *destination;
 	const char *emulate; /* NULL: not asked for; "": without a value */
-	unsigned channels;
+	uint64_t channels;
 	bool help;
 };
 
@@ -66,20 +64,6 @@ enum option_id {
 	OPTION_QUIET,
 	OPTION_HELP,
 };
-
-static int
-parse_channels(const char *text, unsigned *channels)
-{
-	long number = spdk_strtol(text, 10);
-
-	if (number < 1 || number > MAX_CHANNELS) {
-		complain("--channels is '%s'; a number from 1 to %d is expected", text,
-			 MAX_CHANNELS);
-		return STATUS_USAGE;
-	}
-	*channels = (unsigned)number;
-	return STATUS_OK;
-}
 
 static int
 parse_operands(int count, char **operands, struct options *options)
@@ -118,7 +102,8 @@ parse(int argc, char **argv, struct options *options)
 	while ((option = getopt_long(argc, argv, "hq", known, NULL)) != -1) {
 		switch (option) {
 		case OPTION_CHANNELS:
-			status = parse_channels(optarg, &options->channels);
+			status = option_number("--channels", optarg, 1, MAX_CHANNELS,
+					       &options->channels);
 			if (status != STATUS_OK) {
 				return status;
 			}
@@ -271,7 +256,6 @@ copy_main(int argc, char **argv)
 {
 	struct options options = {.job.verify = true, .channels = 1};
 	static struct channels channels;
-	char same_number[16];
 	int status = parse(argc, argv, &options);
 
 	if (status != STATUS_OK) {
@@ -282,11 +266,10 @@ copy_main(int argc, char **argv)
 		return STATUS_OK;
 	}
 	if (options.emulate != NULL) {
-		snprintf(same_number, sizeof(same_number), "%u", options.channels);
-		device_emulate(options.emulate[0] != '\0' ? options.emulate : same_number);
+		device_emulate_channels(options.emulate, (unsigned)options.channels);
 	}
 	stop_catch_signals();
-	status = channels_open(&channels, options.channels);
+	status = channels_open(&channels, (unsigned)options.channels);
 	if (status == STATUS_OK) {
 		options.job.channels = &channels;
 		status = copy_with(&options.job, options.source, options.destination);

@@ -20,10 +20,25 @@ device_emulate(const char *value)
 	setenv(EMULATE_VARIABLE, value, 1);
 }
 
+void
+device_emulate_channels(const char *value, unsigned channels)
+{
+	char same_number[16];
+
+	snprintf(same_number, sizeof(same_number), "%u", channels);
+	device_emulate(value[0] != '\0' ? value : same_number);
+}
+
+const char *
+device_emulation(void)
+{
+	return getenv(EMULATE_VARIABLE);
+}
+
 bool
 device_is_emulating(void)
 {
-	const char *value = getenv(EMULATE_VARIABLE);
+	const char *value = device_emulation();
 
 	return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
@@ -101,7 +116,8 @@ is_wanted(void *ctx, struct spdk_pci_device *device)
 	const struct channels *channels = ctx;
 
 	(void)device;
-	return channels->count < channels->wanted;
+	return channels->count < MAX_CHANNELS &&
+	       (channels->wanted == ALL_CHANNELS || channels->count < channels->wanted);
 }
 
 static void
@@ -130,7 +146,8 @@ channels_open(struct channels *channels, unsigned wanted)
 		return status;
 	}
 	rc = spdk_ioat_probe(channels, is_wanted, add_channel);
-	if (rc == 0 && channels->count == wanted) {
+	if (rc == 0 && channels->count > 0 &&
+	    (wanted == ALL_CHANNELS || channels->count == wanted)) {
 		return STATUS_OK;
 	}
 	if (rc != 0) {

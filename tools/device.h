@@ -11,6 +11,11 @@
 
 #define MAX_CHANNELS  224
 #define ADDRESS_BYTES 32
+/* As a number of channels wanted: all there are. */
+#define ALL_CHANNELS 0
+
+/* An engine that has completed nothing for so long will not any more. */
+#define HANG_SECONDS 30.0
 
 /** A channel that is open. */
 struct channel {
@@ -28,8 +33,12 @@ struct channels {
 
 /** Asks for emulated devices, as the option --emulate does. \param value as in UDMA_EMULATE. */
 void device_emulate(const char *value);
+/** The same. \param value "" for as many as `channels`. */
+void device_emulate_channels(const char *value, unsigned channels);
 /** \return whether emulated devices are asked for, by the option or by the environment. */
 bool device_is_emulating(void);
+/** \return what was asked for, as in UDMA_EMULATE; NULL for nothing. */
+const char *device_emulation(void);
 /** \return "emulated" or "real". */
 const char *device_kind(const struct spdk_pci_device *device);
 

@@ -97,19 +97,6 @@ add_function(struct options *options, const char *path, int fd)
 	return STATUS_OK;
 }
 
-/** \return STATUS_OK and a number from min to max; STATUS_USAGE, said. */
-static int
-parse_number(const char *option, const char *text, long min, long max, long *number)
-{
-	*number = spdk_strtol(text, 10);
-	if (*number < min || *number > max) {
-		complain("--%s is '%s'; a number from %ld to %ld is expected", option, text, min,
-			 max);
-		return STATUS_USAGE;
-	}
-	return STATUS_OK;
-}
-
 static int
 parse_interrupts(const char *text, struct options *options)
 {
@@ -143,7 +130,7 @@ static int
 parse_error(const char *text, struct udma_emu_config *device)
 {
 	char copy[32], *slash;
-	long bit, every;
+	uint64_t bit, every;
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	slash = strchr(copy, '/');
@@ -152,8 +139,8 @@ parse_error(const char *text, struct udma_emu_config *device)
 		return STATUS_USAGE;
 	}
 	*slash = '\0';
-	if (parse_number("error", copy, 0, 31, &bit) != STATUS_OK ||
-	    parse_number("error", slash + 1, 1, UINT32_MAX, &every) != STATUS_OK) {
+	if (option_number("--error", copy, 0, 31, &bit) != STATUS_OK ||
+	    option_number("--error", slash + 1, 1, UINT32_MAX, &every) != STATUS_OK) {
 		return STATUS_USAGE;
 	}
 	device->error = 1u << bit;
@@ -179,14 +166,14 @@ enum option_id {
 static int
 parse_value(int option, const char *value, struct options *options)
 {
-	long number;
+	uint64_t number = 0;
 	int status;
 
 	switch (option) {
 	case OPTION_SOCKET_PATH:
 		return add_function(options, value, -1);
 	case OPTION_FD:
-		status = parse_number("fd", value, 0, INT32_MAX, &number);
+		status = option_number("--fd", value, 0, INT32_MAX, &number);
 		return status != STATUS_OK ? status : add_function(options, NULL, (int)number);
 	case OPTION_GENERATION:
 		options->generation = value;
@@ -200,11 +187,11 @@ parse_value(int option, const char *value, struct options *options)
 	case OPTION_INTERRUPTS:
 		return parse_interrupts(value, options);
 	case OPTION_XFERCAP:
-		status = parse_number("xfercap", value, 12, 31, &number);
+		status = option_number("--xfercap", value, 12, 31, &number);
 		options->device.xfercap = (uint8_t)number;
 		return status;
 	case OPTION_FLIP:
-		status = parse_number("flip", value, 0, UINT32_MAX, &number);
+		status = option_number("--flip", value, 0, UINT32_MAX, &number);
 		options->device.flip_every = (uint32_t)number;
 		return status;
 	default:
@@ -325,18 +312,13 @@ create(struct options *options, struct served *served)
 static int
 start(struct options *options, struct served *served)
 {
-	sigset_t stoppers, before;
 	int rc;
 
 	/* Before anybody can connect: what is told of a function begins with this. */
 	emulate_report_ready(served, udma_emu_device_id(options->generation, served->index));
-	stop_signals(&stoppers);
-	pthread_sigmask(SIG_BLOCK, &stoppers, &before);
-	rc = pthread_create(&served->thread, NULL, serve, served);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = stop_start_thread(&served->thread, "udma-function", serve, served);
 	if (rc != 0) {
-		complain("cannot start a thread: %s", spdk_strerror(rc));
-		return -rc;
+		return rc;
 	}
 	served->running = true;
 	return 0;

@@ -15,12 +15,6 @@
 /* How often the main thread looks up while it waits: for signals and the progress line. */
 #define LOOK_UP_MS 100
 
-/* An engine is polled this often in a row before the core is left to others for a moment. */
-#define POLLS_IN_A_ROW 50
-#define NAP_NS         20000
-/* An engine that has completed nothing for so long will not any more. */
-#define HANG_SECONDS 30.0
-
 static void
 on_copied(void *arg)
 {
@@ -67,7 +61,7 @@ submit_filled(struct pipeline *p, uint64_t filled)
 			return rc;
 		}
 		if (p->submitted == p->collected) {
-			p->last_completion = seconds_now();
+			patience_renew(&p->patience);
 		}
 		p->submitted++;
 	}
@@ -90,7 +84,7 @@ poll_channels(struct pipeline *p)
 	return 0;
 }
 
-/** Counts the chunks that have been copied, in order. */
+/** Counts the chunks that have been copied, in order; waits a moment if there are none. */
 static int
 collect(struct pipeline *p)
 {
@@ -100,10 +94,8 @@ collect(struct pipeline *p)
 		p->collected++;
 	}
 	if (p->collected != before) {
-		p->idle_polls = 0;
-		p->last_completion = seconds_now();
-	} else if (p->collected < p->submitted && ++p->idle_polls % POLLS_IN_A_ROW == 0 &&
-		   seconds_now() - p->last_completion > HANG_SECONDS) {
+		patience_renew(&p->patience);
+	} else if (p->collected < p->submitted && patience_wait(&p->patience) > HANG_SECONDS) {
 		const struct channel *channel = chunk_at(p, p->collected)->channel;
 
 		complain("channel %s (%s) has completed nothing for %.0f seconds; the copy was "
@@ -144,22 +136,6 @@ exchange(struct pipeline *p, uint64_t *filled, uint64_t *written_bytes)
 	return !is_done;
 }
 
-/** While an engine works: polls, but leaves the core to the reader and the writer now and then. */
-static void
-rest(struct pipeline *p)
-{
-	struct timespec nap = {.tv_nsec = NAP_NS};
-
-	if (p->collected == p->submitted) {
-		return;
-	}
-	if (p->idle_polls % POLLS_IN_A_ROW == POLLS_IN_A_ROW - 1) {
-		nanosleep(&nap, NULL);
-	} else {
-		spdk_pause();
-	}
-}
-
 int
 pipeline_drive(struct pipeline *p)
 {
@@ -178,7 +154,6 @@ pipeline_drive(struct pipeline *p)
 		if (rc == 0) {
 			rc = collect(p);
 		}
-		rest(p);
 	}
 	return rc;
 }

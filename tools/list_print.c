@@ -9,36 +9,12 @@
 
 #include "spdk/ioat.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TEXT_BYTES 64
 
 /* ---- As a table ---- */
-
-static char *cell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/** \return a text for the table, "-" for an empty one. */
-static char *
-cell(const char *format, ...)
-{
-	va_list args;
-	char *text;
-	int length;
-
-	va_start(args, format);
-	length = vasprintf(&text, format, args);
-	va_end(args);
-	if (length < 0) {
-		return NULL;
-	}
-	if (length == 0) {
-		free(text);
-		return strdup("-");
-	}
-	return text;
-}
 
 static const char *
 text_of_capabilities(uint32_t capabilities)
@@ -53,15 +29,15 @@ static char *
 cell_of_holder(const struct entry *entry)
 {
 	if (strcmp(entry->kind, "emulated") == 0) {
-		return cell("this process");
+		return table_cell("this process");
 	}
 	if (entry->function.holder == 0) {
-		return cell("-");
+		return table_cell("-");
 	}
 	if (entry->function.holder < 0) {
-		return cell("?");
+		return table_cell("?");
 	}
-	return cell("%d (%s)", (int)entry->function.holder, entry->holder_name);
+	return table_cell("%d (%s)", (int)entry->function.holder, entry->holder_name);
 }
 
 #define COLUMNS 8
@@ -74,13 +50,13 @@ fill_row(char **row, const struct entry *entry)
 	char address[TEXT_BYTES];
 
 	spdk_pci_addr_fmt(address, sizeof(address), &function->addr);
-	row[0] = cell("%s", address);
-	row[1] = cell("%04x:%04x", function->id.vendor_id, function->id.device_id);
-	row[2] = cell("%s", generation != NULL ? generation : "");
-	row[3] = cell("%s", entry->kind);
-	row[4] = cell("%s", function->driver);
-	row[5] = function->numa_id >= 0 ? cell("%d", function->numa_id) : cell("-");
-	row[6] = cell("%s", text_of_capabilities(entry->capabilities));
+	row[0] = table_cell("%s", address);
+	row[1] = table_cell("%04x:%04x", function->id.vendor_id, function->id.device_id);
+	row[2] = table_cell("%s", generation != NULL ? generation : "");
+	row[3] = table_cell("%s", entry->kind);
+	row[4] = table_cell("%s", function->driver);
+	row[5] = function->numa_id >= 0 ? table_cell("%d", function->numa_id) : table_cell("-");
+	row[6] = table_cell("%s", text_of_capabilities(entry->capabilities));
 	row[7] = cell_of_holder(entry);
 }
 
@@ -90,31 +66,12 @@ list_print_table(const struct entries *entries)
 	static const char *const heading[COLUMNS] = {
 		"ADDRESS", "ID", "GENERATION", "KIND", "DRIVER", "NUMA", "CAPABILITIES", "HELD BY",
 	};
-	unsigned count = (entries->count + 1) * COLUMNS;
-	char **cells = calloc(count, sizeof(*cells));
-	int status = STATUS_OK;
+	char **cells = calloc(entries->count, COLUMNS * sizeof(*cells));
 
-	for (unsigned i = 0; cells != NULL && i < COLUMNS; i++) {
-		cells[i] = cell("%s", heading[i]);
-	}
 	for (unsigned i = 0; cells != NULL && i < entries->count; i++) {
-		fill_row(&cells[(i + 1) * COLUMNS], &entries->list[i]);
+		fill_row(&cells[i * COLUMNS], &entries->list[i]);
 	}
-	for (unsigned i = 0; i < count; i++) {
-		if (cells == NULL || cells[i] == NULL) {
-			complain("no memory for the table");
-			status = STATUS_FAILED;
-			break;
-		}
-	}
-	if (status == STATUS_OK) {
-		table_print(stdout, cells, entries->count + 1, COLUMNS);
-	}
-	for (unsigned i = 0; cells != NULL && i < count; i++) {
-		free(cells[i]);
-	}
-	free(cells);
-	return status;
+	return table_print(stdout, heading, cells, entries->count, COLUMNS);
 }
 
 /* ---- As JSON ---- */

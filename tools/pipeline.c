@@ -7,7 +7,6 @@
 #include "tool.h"
 
 #include "spdk/env.h"
-#include "spdk/string.h"
 
 #include <errno.h>
 
@@ -82,27 +81,19 @@ allocate(struct pipeline *p)
 	return 0;
 }
 
-/** Starts a thread that leaves signals to the main one. */
 static int
 start(struct pipeline *p, pthread_t *thread, const char *name, void *(*run)(void *))
 {
-	sigset_t stoppers, before;
 	int rc;
 
 	pthread_mutex_lock(&p->lock);
 	p->running++;
 	pthread_mutex_unlock(&p->lock);
-	stop_signals(&stoppers);
-	pthread_sigmask(SIG_BLOCK, &stoppers, &before);
-	rc = pthread_create(thread, NULL, run, p);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = stop_start_thread(thread, name, run, p);
 	if (rc != 0) {
-		complain("cannot start a thread: %s", spdk_strerror(rc));
-		leave(p, -rc);
-		return -rc;
+		leave(p, rc);
 	}
-	pthread_setname_np(*thread, name);
-	return 0;
+	return rc;
 }
 
 /** Waits for the threads, and gets them out of the kernel if they are to stop. */

@@ -15,6 +15,7 @@
 #ifndef UDMA_TOOL_PIPELINE_INTERNAL_H
 #define UDMA_TOOL_PIPELINE_INTERNAL_H
 
+#include "patience.h"
 #include "pipeline.h"
 
 #include <pthread.h>
@@ -56,8 +57,7 @@ struct pipeline {
 	uint64_t submitted;
 	uint64_t collected; /* copied, perhaps not announced yet */
 	unsigned next_channel;
-	unsigned idle_polls;
-	double last_completion;
+	struct patience patience;
 };
 
 static inline struct chunk *

@@ -19,18 +19,25 @@
 static struct {
 	const char *what; /* NULL: not on */
 	uint64_t total;
+	bool is_bytes;
 	double start;
 	double last;
 	unsigned drawn; /* columns on the screen */
 } g_progress;
 
 double
-seconds_now(void)
+seconds_on(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double
+seconds_now(void)
+{
+	return seconds_on(CLOCK_MONOTONIC);
 }
 
 const char *
@@ -55,8 +62,16 @@ progress_start(const char *what, uint64_t total)
 	}
 	g_progress.what = what;
 	g_progress.total = total;
+	g_progress.is_bytes = true;
 	g_progress.start = seconds_now();
 	g_progress.last = 0;
+}
+
+void
+progress_start_parts(const char *what, uint64_t total)
+{
+	progress_start(what, total);
+	g_progress.is_bytes = false;
 }
 
 static void append(char *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -72,32 +87,43 @@ append(char *line, const char *format, ...)
 	va_end(args);
 }
 
-/** The parts that belong to a known total: how much of it, and how long it will take. */
+/** How long it will take, from how long a part of it took. */
 static void
-append_remaining(char *line, uint64_t done, double elapsed)
+append_remaining(char *line, double part, double elapsed)
 {
-	uint64_t total = g_progress.total;
 	double left;
 
-	if (done == 0 || elapsed < SECONDS_FOR_A_RATE) {
+	if (part <= 0 || elapsed < SECONDS_FOR_A_RATE) {
 		return;
 	}
-	left = (double)(total - done) * elapsed / (double)done;
-	if (left < 360000) {
+	left = (1 - part) * elapsed / part;
+	if (left >= 0 && left < 360000) {
 		append(line, "  %u:%02u left", (unsigned)left / 60, (unsigned)left % 60);
 	}
 }
 
+/** How many bytes, and how fast. */
 static void
-compose(char *line, uint64_t done, double elapsed, bool bar)
+append_bytes(char *line, uint64_t done, double elapsed)
 {
 	uint64_t total = g_progress.total;
-	bool known = total != SIZE_UNKNOWN && total > 0;
-	double part = known ? (double)done / (double)total : 0;
 	char number[NUMBER];
 
+	append(line, "%s", size_text((double)done, number, sizeof(number)));
+	if (total != SIZE_UNKNOWN) {
+		append(line, " of %s", size_text((double)total, number, sizeof(number)));
+	}
+	if (elapsed > 0) {
+		append(line, "  %s/s", size_text((double)done / elapsed, number, sizeof(number)));
+	}
+}
+
+/** \param part negative: not known. */
+static void
+compose(char *line, uint64_t done, double part, double elapsed, bool bar)
+{
 	line[0] = '\0';
-	if (known && bar) {
+	if (part >= 0 && bar) {
 		unsigned full = (unsigned)(part * BAR_WIDTH);
 
 		append(line, "%s [", g_progress.what);
@@ -108,19 +134,13 @@ compose(char *line, uint64_t done, double elapsed, bool bar)
 	} else {
 		append(line, "%s ", g_progress.what);
 	}
-	if (known) {
+	if (part >= 0) {
 		append(line, "%3u %%  ", (unsigned)(part * 100));
 	}
-	append(line, "%s", size_text((double)done, number, sizeof(number)));
-	if (known) {
-		append(line, " of %s", size_text((double)total, number, sizeof(number)));
+	if (g_progress.is_bytes) {
+		append_bytes(line, done, elapsed);
 	}
-	if (elapsed > 0) {
-		append(line, "  %s/s", size_text((double)done / elapsed, number, sizeof(number)));
-	}
-	if (known) {
-		append_remaining(line, done, elapsed);
-	}
+	append_remaining(line, part, elapsed);
 }
 
 static void
@@ -136,21 +156,21 @@ paint(const char *line, unsigned width)
 }
 
 static void
-draw(uint64_t done, double elapsed)
+draw(uint64_t done, double part, double elapsed)
 {
 	/* A line as wide as the terminal makes some of them wrap. */
 	unsigned width = terminal_width(stderr) - 1;
 	char line[WIDEST_LINE];
 
-	compose(line, done, elapsed, true);
+	compose(line, done, part, elapsed, true);
 	if (strlen(line) > width) {
-		compose(line, done, elapsed, false);
+		compose(line, done, part, elapsed, false);
 	}
 	paint(line, width);
 }
 
 void
-progress_update(uint64_t done)
+progress_update_part(uint64_t done, double part)
 {
 	double now;
 
@@ -163,8 +183,16 @@ progress_update(uint64_t done)
 	}
 	g_progress.last = now;
 	flockfile(stderr);
-	draw(done, now - g_progress.start);
+	draw(done, part, now - g_progress.start);
 	funlockfile(stderr);
+}
+
+void
+progress_update(uint64_t done)
+{
+	bool known = g_progress.total != SIZE_UNKNOWN && g_progress.total > 0;
+
+	progress_update_part(done, known ? (double)done / (double)g_progress.total : -1);
 }
 
 void

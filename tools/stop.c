@@ -3,6 +3,9 @@
 /* Signals only set a flag; whoever owns a temporary file sees it and cleans up. */
 
 #include "stop.h"
+#include "tool.h"
+
+#include "spdk/string.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -70,13 +73,25 @@ stop_catch_signals(void)
 	set_handler(SIGXFSZ, SIG_IGN);
 }
 
-void
-stop_signals(sigset_t *set)
+int
+stop_start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
 {
-	sigemptyset(set);
+	sigset_t blocked, before;
+	int rc;
+
+	sigemptyset(&blocked);
 	for (size_t i = 0; i < sizeof(stoppers) / sizeof(stoppers[0]); i++) {
-		sigaddset(set, stoppers[i]);
+		sigaddset(&blocked, stoppers[i]);
 	}
+	pthread_sigmask(SIG_BLOCK, &blocked, &before);
+	rc = pthread_create(thread, NULL, run, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0) {
+		complain("cannot start a thread: %s", spdk_strerror(rc));
+		return -rc;
+	}
+	pthread_setname_np(*thread, name);
+	return 0;
 }
 
 void

@@ -7,6 +7,7 @@
 #ifndef UDMA_TOOL_STOP_H
 #define UDMA_TOOL_STOP_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 
@@ -18,8 +19,8 @@
  * in the kernel return EINTR then. SIGPIPE and SIGXFSZ become errors of the write concerned.
  */
 void stop_catch_signals(void);
-/** The signals that ask to stop, to be blocked in every thread but the main one. */
-void stop_signals(sigset_t *set);
+/** Starts a thread that leaves the signals to the main one. \return 0; a negative errno, said. */
+int stop_start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *arg);
 /** Asks every thread to stop. */
 void stop_now(void);
 /** \return whether to stop, for whatever reason. */

@@ -8,6 +8,7 @@
 #define UDMA_TOOL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /** Exit statuses, as --help names them. After a signal it is 128 + its number. */
@@ -22,9 +23,22 @@ enum {
 int list_main(int argc, char **argv);
 int copy_main(int argc, char **argv);
 int emulate_main(int argc, char **argv);
+int perf_main(int argc, char **argv);
+int verify_main(int argc, char **argv);
+
+/* option.c */
 
 /** Says that getopt_long() did not understand an option. \return STATUS_USAGE. */
 int bad_option(char **argv);
+/**
+ * Reads the value of an option that is a number.
+ *
+ * \param option its name ("--channels"). \return STATUS_OK; STATUS_USAGE, said.
+ */
+int option_number(const char *option, const char *text, uint64_t min, uint64_t max,
+		  uint64_t *number);
+/** As option_number(), of bytes: K, M or G may follow the number ("64K"). */
+int option_size(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *bytes);
 
 /* message.c */
 
@@ -37,5 +51,7 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** \return the columns of the terminal that `stream` is, 0 if it is none. */
 unsigned terminal_width(FILE *stream);
+/** Prints a line; on a terminal that is too narrow for it, it is broken between words. */
+void print_wrapped(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

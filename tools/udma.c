@@ -10,37 +10,65 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"udma - copy with the DMA engine of the processor (Intel I/OAT), from user space\n"
-	"\n"
-	"Usage:\n"
-	"  udma list [OPTION]...           list the I/OAT channels of this machine\n"
-	"  udma copy [OPTION]... SRC DST   copy a file through an I/OAT channel\n"
-	"  udma emulate [OPTION]...        serve emulated channels over vfio-user\n"
-	"  udma COMMAND --help             options of a command, and an example\n"
-	"  udma --help | --version\n"
-	"\n"
-	"Without the hardware, --emulate makes emulated channels in the process.\n"
-	"\n"
-	"Example:\n"
-	"  udma copy --emulate /usr/bin/gdb /tmp/gdb\n"
-	"\n"
-	"Exit status: 0 fine; 1 failed; 2 wrong usage, or no device.\n";
+#define NAMES_BYTES  256
+#define PREFIX_BYTES 32
 
+/* All there is to say of a subcommand outside its own files: one line each. */
 static const struct subcommand {
 	const char *name;
-	const char *prefix;
+	const char *arguments;
+	const char *summary;
 	int (*main)(int argc, char **argv);
 } subcommands[] = {
-	{"list", "udma list", list_main},
-	{"copy", "udma copy", copy_main},
-	{"emulate", "udma emulate", emulate_main},
+	{"list", "[OPTION]...", "list the I/OAT channels of this machine", list_main},
+	{"copy", "[OPTION]... SRC DST", "copy a file through I/OAT channels", copy_main},
+	{"verify", "[OPTION]...", "check what channels do against the CPU", verify_main},
+	{"perf", "[OPTION]...", "measure channels, and the CPU beside them", perf_main},
+	{"emulate", "[OPTION]...", "serve emulated channels over vfio-user", emulate_main},
 };
+
+#define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
+
+static void
+print_help(void)
+{
+	puts("udma - copy with the DMA engine of the processor (Intel I/OAT), from user space\n"
+	     "\n"
+	     "Usage:");
+	for (size_t i = 0; i < SUBCOMMANDS; i++) {
+		printf("  udma %-7s %-20s  %s\n", subcommands[i].name, subcommands[i].arguments,
+		       subcommands[i].summary);
+	}
+	printf("  udma %-28s  %s\n", "COMMAND --help", "options of a command, and an example");
+	puts("  udma --help | --version\n"
+	     "\n"
+	     "Without the hardware, --emulate makes emulated channels in the process.\n"
+	     "\n"
+	     "Example:\n"
+	     "  udma copy --emulate /usr/bin/gdb /tmp/gdb\n"
+	     "\n"
+	     "Exit status: 0 fine; 1 failed; 2 wrong usage, or no device.");
+}
+
+/** Writes "a, b and c". \param last stands before the last one (" and "). \return `text`. */
+static const char *
+names(const char *last, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < SUBCOMMANDS && used < size; i++) {
+		const char *before = i == 0 ? "" : i + 1 < SUBCOMMANDS ? ", " : last;
+
+		used += (size_t)snprintf(text + used, size - used, "%s%s", before,
+					 subcommands[i].name);
+	}
+	return text;
+}
 
 static const struct subcommand *
 find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
+	for (size_t i = 0; i < SUBCOMMANDS; i++) {
 		if (strcmp(subcommands[i].name, name) == 0) {
 			return &subcommands[i];
 		}
@@ -48,21 +76,16 @@ find(const char *name)
 	return NULL;
 }
 
-int
-bad_option(char **argv)
-{
-	complain("option '%s' is not understood; --help lists those that are", argv[optind - 1]);
-	return STATUS_USAGE;
-}
-
 static int
 dispatch(int argc, char **argv)
 {
+	static char prefix[PREFIX_BYTES];
 	const struct subcommand *command;
+	char text[NAMES_BYTES];
 
 	if (argc < 2) {
-		complain(
-			"a command is missing: list, copy or emulate; 'udma --help' explains them");
+		complain("a command is missing: %s; 'udma --help' explains them",
+			 names(" or ", text, sizeof(text)));
 		return STATUS_USAGE;
 	}
 	if (strcmp(argv[1], "help") == 0 && argc == 3 && find(argv[2]) != NULL) {
@@ -73,7 +96,7 @@ dispatch(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
-		fputs(help, stdout);
+		print_help();
 		return STATUS_OK;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
@@ -82,13 +105,13 @@ dispatch(int argc, char **argv)
 	}
 	command = find(argv[1]);
 	if (command == NULL) {
-		complain("there is no %s '%s'; the commands are list, copy and emulate; 'udma "
-			 "--help' "
-			 "explains them",
-			 argv[1][0] == '-' ? "option" : "command", argv[1]);
+		complain("there is no %s '%s'; the commands are %s; 'udma --help' explains them",
+			 argv[1][0] == '-' ? "option" : "command", argv[1],
+			 names(" and ", text, sizeof(text)));
 		return STATUS_USAGE;
 	}
-	message_init(command->prefix);
+	snprintf(prefix, sizeof(prefix), "udma %s", command->name);
+	message_init(prefix);
 	opterr = 0;
 	return command->main(argc - 1, argv + 1);
 }

@@ -130,10 +130,11 @@ void
 udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 {
 	struct udma_emu_channel *chan = &emu->chan;
+	bool halt = halts(chan, error);
 
 	chan->chanerr |= error;
 	udma_emu_config_space_error(emu, error);
-	if (halts(chan, error)) {
+	if (halt) {
 		/* First the word, then the state; and once halted nothing is stored any more
 		 * (section 9). */
 		if (chan->state != UDMA_EMU_HALTED && emu->may_dma &&
@@ -143,7 +144,9 @@ udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 		}
 		chan->state = UDMA_EMU_HALTED;
 	}
-	if ((chan->chanctrl & SPDK_IOAT_CHANCTRL_ERR_INT_EN) && (error & ~chan->chanerrmask)) {
+	/* A mask hides no halt (choices.h, interrupts). */
+	if ((chan->chanctrl & SPDK_IOAT_CHANCTRL_ERR_INT_EN) &&
+	    (halt || (error & ~chan->chanerrmask))) {
 		udma_emu_interrupts_cause(emu);
 	}
 }

@@ -121,7 +121,8 @@
  * - RESET forgets an interrupt that waits, and re-arms: Linux restarts a channel without writing
  *   CHANCTRL.
  * - Causes that come while one waits are one interrupt.
- * - INTRDELAY counts from the cause, also while the channel is not armed.
+ * - INTRDELAY is of completions and errors alike. It counts from the cause, also while the channel
+ *   is not armed; what is written meanwhile is for the next one. RESET leaves it.
  * - A cause waits while MASTER_INT_EN is 0, and while there is no way to send it: no MSI-X or MSI
  *   enabled and no pin; for a message, also without bus mastering and outside D0.
  * - With both enabled, MSI-X goes before MSI.
@@ -129,8 +130,10 @@
  *   cleared by reading ATTNSTATUS, by the re-arm and by RESET.
  * - PCISTS bit 3 follows INTRCTRL bit 2 where the pin is the way to send; the line also needs
  *   PCICMD bit 10 to be 0, and D0.
- * - A bit in CHANERRMSK keeps that error from interrupting, and does nothing else; CHANERRMSK_INT
- *   and CHANERRSEV_INT only keep what is written.
+ * - A bit in CHANERRMSK keeps that error from interrupting if the channel goes on, and does nothing
+ *   else. It hides no halt: where DWBES is offered Linux masks bits 16 and 17, and its self-test
+ *   still needs the interrupt of an XOR validation that fails (sections 13 and 14.1).
+ * - CHANERRMSK_INT and CHANERRSEV_INT only keep what is written.
  */
 
 /** Section 13: on 0C5xh and 6F5xh RESET puts the MSI-X table and PBA back to their reset values. */
@@ -163,6 +166,9 @@
  * dword of q0. Section 6.3 has it in the control dword, where the opcode 8Ah by itself would read
  * as "status written, P error". It is written on a mismatch only, and then no bit of CHANERR is
  * set: Linux would meet it at the next, unrelated halt (section 11, BUG).
+ *
+ * What a validation compares with is read, and so a source; a slot that DWBES cannot write is a
+ * destination. A mismatch found before such an error is not told: one bit (section 11).
  *
  * PQ update: P = P source ^ src1 ^ src2, Q = Q source ^ COEF * (src1 ^ src2); SRC_CNT is not looked
  * at. A validation whose results are both right goes on like any other descriptor.

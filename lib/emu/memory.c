@@ -47,7 +47,11 @@ load_piece(struct udma_emu *emu, uint64_t iova, void *buf, uint64_t len)
 		memcpy(buf, from, n);
 		return n;
 	}
-	return emu->host.read != NULL ? spdk_min(emu->host.read(emu->ctx, iova, buf, len), len) : 0;
+	if (emu->host.read == NULL) {
+		return 0;
+	}
+	n = emu->host.read(emu->ctx, iova, buf, len);
+	return spdk_min(n, len);
 }
 
 static uint64_t
@@ -60,8 +64,11 @@ store_piece(struct udma_emu *emu, uint64_t iova, const void *buf, uint64_t len)
 		memcpy(to, buf, n);
 		return n;
 	}
-	return emu->host.write != NULL ? spdk_min(emu->host.write(emu->ctx, iova, buf, len), len)
-				       : 0;
+	if (emu->host.write == NULL) {
+		return 0;
+	}
+	n = emu->host.write(emu->ctx, iova, buf, len);
+	return spdk_min(n, len);
 }
 
 bool
@@ -113,7 +120,7 @@ udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
 	to = window(emu, iova, &n, true);
 	if (to == NULL) {
 		return emu->host.write != NULL &&
-		       emu->host.write(emu->ctx, iova, &word, sizeof(word)) == sizeof(word);
+		       emu->host.write(emu->ctx, iova, &word, sizeof(word)) >= sizeof(word);
 	}
 	if (n < sizeof(word) || (uintptr_t)to % sizeof(word) != 0) {
 		return false;

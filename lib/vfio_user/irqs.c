@@ -164,6 +164,9 @@ is_eventfd(int fd)
 static int
 check_fds(const struct udma_vu_irq_set *set, const struct udma_vu_message *message)
 {
+	if (message->fds_lost) {
+		return -EINVAL;
+	}
 	if (message->fd_count == 0) {
 		return 0;
 	}

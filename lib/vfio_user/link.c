@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -53,10 +54,20 @@ udma_vu_link_close(struct udma_vu_link *link)
 
 /* ---- Receiving ---- */
 
+/** No command takes a socket; and one that is the peer's own end would keep it from ever leaving.
+ */
+static bool
+is_socket(int fd)
+{
+	struct stat stat;
+
+	return fstat(fd, &stat) == 0 && S_ISSOCK(stat.st_mode);
+}
+
 static void
 keep_fd(struct udma_vu_message *in, int fd)
 {
-	if (in->fd_count < UDMA_VU_MAX_FDS && !in->fds_lost) {
+	if (in->fd_count < UDMA_VU_MAX_FDS && !in->fds_lost && !is_socket(fd)) {
 		in->fds[in->fd_count++] = fd;
 	} else {
 		in->fds_lost = true;
@@ -184,7 +195,8 @@ keep_output(struct udma_vu_link *link, const struct iovec *parts, unsigned count
 		return -ENOBUFS;
 	}
 	if (link->out_size + total - sent > link->out_room) {
-		size_t room = link->out_size + total - sent;
+		/* Doubled, for it may grow by small replies. */
+		size_t room = 2 * (link->out_size + total - sent);
 		uint8_t *larger = realloc(link->out, room);
 
 		if (larger == NULL) {

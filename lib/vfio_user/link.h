@@ -22,7 +22,7 @@ struct udma_vu_message {
 	size_t size;      /* of the payload */
 	int fds[UDMA_VU_MAX_FDS];
 	unsigned fd_count;
-	bool fds_lost; /* there were more than we take; all of them are closed */
+	bool fds_lost; /* some were not kept: more than we take, or a socket */
 };
 
 struct udma_vu_link {

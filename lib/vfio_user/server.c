@@ -242,11 +242,24 @@ disconnect_client(struct udma_vu_server *server)
 	udma_vu_tell(server, UDMA_VU_EVENT_DISCONNECTED, error);
 }
 
+/** Whoever comes may be the one who has just left, or its successor: that is seen here first. */
+static bool
+client_has_left(const struct udma_vu_server *server)
+{
+	struct pollfd client = {.fd = server->link.fd};
+
+	return poll(&client, 1, 0) == 1 && (client.revents & POLLHUP);
+}
+
 void
 udma_vu_refuse(struct udma_vu_server *server)
 {
-	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd;
 
+	if (client_has_left(server)) {
+		return; /* in a moment there is room */
+	}
+	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
 		close(fd);
 		udma_vu_tell(server, UDMA_VU_EVENT_REFUSED, 0);
@@ -396,8 +409,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 				   .tv_nsec = (long)(us % 1000000) * 1000};
 
 	if (udma_vu_link_has_output(&server->link)) {
-		/* What it has sent is not heard before it has heard us. */
-		fds[2].events = POLLOUT;
+		fds[2].events |= POLLOUT;
 	}
 	if (ppoll(fds, 4, us == UINT64_MAX ? NULL : &timeout, NULL) < 0) {
 		return false;
@@ -413,7 +425,8 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	}
 	if (fds[2].revents & POLLOUT) {
 		server->broken = udma_vu_link_flush(&server->link);
-	} else if (fds[2].revents != 0 || server->deferred_count > 0) {
+	}
+	if ((fds[2].revents & ~POLLOUT) != 0 || server->deferred_count > 0) {
 		hear_client(server);
 	}
 	return false;

@@ -66,7 +66,7 @@ struct udma_vu_server {
 /* server.c */
 
 void udma_vu_tell(struct udma_vu_server *server, enum udma_vu_event event, uint32_t detail);
-/** Refuses whoever else wants to be a client. */
+/** Refuses whoever else wants to be a client, unless the client has left. */
 void udma_vu_refuse(struct udma_vu_server *server);
 /** Lets a driver see a reset at once. */
 void udma_vu_publish(struct udma_vu_server *server);

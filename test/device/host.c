@@ -19,41 +19,89 @@ smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/** How many of `len` bytes are there for an access; 0 if the first is not. */
+static uint64_t
+allowed(struct host *h, uint64_t iova, uint64_t len, bool write)
+{
+	bool hit = h->forbidden == EVERYTHING || (h->forbidden == WRITES && write);
+	uint64_t reach = h->scattered ? PAGE : h->reach;
+
+	assert_true(len >= 1);
+	assert_true(len - 1 <= UINT64_MAX - iova); /* addresses do not go round */
+	if (iova < h->base || iova - h->base >= MEMORY_SIZE ||
+	    (hit && iova >= h->from && iova - h->from < h->size)) {
+		h->refusals++;
+		return 0;
+	}
+	len = smaller(len, MEMORY_SIZE - (iova - h->base));
+	if (hit && iova < h->from) {
+		len = smaller(len, h->from - iova);
+	}
+	return reach != 0 ? smaller(len, reach - iova % reach) : len;
+}
+
 static void *
 grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 {
 	struct host *h = ctx;
-	bool hit = h->forbidden == EVERYTHING || (h->forbidden == WRITES && write);
-	uint64_t reach = h->scattered ? PAGE : h->reach;
+	uint64_t n;
 
 	if (h->on_grant != NULL) {
 		h->on_grant(h, iova, write);
 	}
-	assert_true(*len >= 1);
-	assert_true(*len - 1 <= UINT64_MAX - iova); /* addresses do not go round */
 	h->grants++;
-	if (iova < h->base || iova - h->base >= MEMORY_SIZE ||
-	    (hit && iova >= h->from && iova - h->from < h->size)) {
-		h->refusals++;
+	n = allowed(h, iova, *len, write);
+	if (n == 0 || iova - h->unmappable < h->unmappable_size) {
 		return NULL;
 	}
-	*len = smaller(*len, MEMORY_SIZE - (iova - h->base));
-	if (hit && iova < h->from) {
-		*len = smaller(*len, h->from - iova);
+	if (iova < h->unmappable) {
+		n = smaller(n, h->unmappable - iova);
 	}
-	if (reach != 0) {
-		*len = smaller(*len, reach - iova % reach);
-	}
-	if (h->empty) {
-		*len = 0;
-	}
+	*len = h->empty ? 0 : n;
 	return locate(h, iova);
 }
 
-struct host *
-host_new(const struct udma_emu_config *config)
+static uint64_t
+copy_out(void *ctx, uint64_t iova, void *buf, uint64_t len)
 {
-	static const struct udma_emu_host functions = {.grant = grant};
+	struct host *h = ctx;
+	uint64_t n = allowed(h, iova, len, false);
+
+	h->copies++;
+	if (n > 0) {
+		memcpy(buf, locate(h, iova), n);
+	}
+	return n;
+}
+
+static uint64_t
+copy_in(void *ctx, uint64_t iova, const void *buf, uint64_t len)
+{
+	struct host *h = ctx;
+	uint64_t n = allowed(h, iova, len, true);
+
+	h->copies++;
+	if (n > 0) {
+		memcpy(locate(h, iova), buf, n);
+	}
+	return n;
+}
+
+static void
+take_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt)
+{
+	struct host *h = ctx;
+
+	h->interrupts++;
+	h->last = *interrupt;
+	if (h->on_interrupt != NULL) {
+		h->on_interrupt(h);
+	}
+}
+
+static struct host *
+make(const struct udma_emu_config *config, const struct udma_emu_host *functions)
+{
 	struct host *h = calloc(1, sizeof(*h));
 
 	assert_non_null(h);
@@ -61,10 +109,25 @@ host_new(const struct udma_emu_config *config)
 	h->memory = aligned_alloc(PAGE, MEMORY_SIZE);
 	assert_non_null(h->memory);
 	memset(h->memory, 0, MEMORY_SIZE);
-	h->emu = udma_emu_create(config, &functions, h);
+	h->emu = udma_emu_create(config, functions, h);
 	assert_non_null(h->emu);
 	cfg_wr(h, 0x04, 2, 0x0006);
 	return h;
+}
+
+struct host *
+host_new(const struct udma_emu_config *config)
+{
+	return make(config, &(struct udma_emu_host){.grant = grant, .interrupt = take_interrupt});
+}
+
+struct host *
+host_new_that_copies(const struct udma_emu_config *config)
+{
+	return make(config, &(struct udma_emu_host){.grant = grant,
+						    .read = copy_out,
+						    .write = copy_in,
+						    .interrupt = take_interrupt});
 }
 
 void
@@ -230,6 +293,46 @@ cfg_wr(struct host *h, uint32_t offset, unsigned width, uint32_t value)
 	assert_int_equal(udma_emu_cfg_write(h->emu, offset, &value, width), 0);
 }
 
+void
+enable_msix(struct host *h, uint32_t table)
+{
+	wr(h, table, 8, MSIX_ADDRESS);
+	wr(h, table + 8, 4, MSIX_DATA);
+	wr(h, table + 12, 4, 0);
+	cfg_wr(h, 0x82, 2, 0x8000);
+}
+
+void
+enable_msi(struct host *h)
+{
+	cfg_wr(h, 0xD4, 4, (uint32_t)MSI_ADDRESS);
+	cfg_wr(h, 0xD8, 4, MSI_ADDRESS >> 32);
+	cfg_wr(h, 0xDC, 2, MSI_DATA);
+	cfg_wr(h, 0xD2, 2, 0x0001);
+}
+
+void
+cause(struct host *h)
+{
+	put_null(h, RING, INT_EN, RING);
+	run_alone(h, RING);
+}
+
+void
+rearm(struct host *h)
+{
+	wr(h, CHANCTRL, 2, 0x001D);
+}
+
+void
+assert_interrupt(struct host *h, unsigned *count, enum udma_emu_interrupt_kind kind, bool level)
+{
+	assert_int_equal(h->interrupts, *count + 1);
+	assert_int_equal(h->last.kind, kind);
+	assert_int_equal(h->last.level, level);
+	*count = h->interrupts;
+}
+
 unsigned
 run(struct host *h)
 {
@@ -248,6 +351,14 @@ start(struct host *h, uint64_t chain)
 	wr(h, CHANCTRL, 2, 0x000C);
 	wr(h, CHANCMP, 8, WORD);
 	wr(h, CHAINADDR, 8, chain);
+}
+
+void
+run_alone(struct host *h, uint64_t slot)
+{
+	wr(h, CHAINADDR, 8, slot);
+	wr(h, DMACOUNT, 2, 1);
+	run(h);
 }
 
 void

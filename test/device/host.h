@@ -4,8 +4,9 @@
  * A host that steps the emulated function by hand, for tests.
  *
  * It gives the function a megabyte of memory at MEMORY. Tests say which parts of it are not
- * granted, or not for writing, and how far one grant reaches. Offsets and bits are written out in
- * the tests from the hardware reference: nothing here is shared with the driver or the function.
+ * granted, or not for writing, or only by copying, and how far one grant reaches. It counts the
+ * interrupts that come. Offsets and bits are written out in the tests from the hardware reference:
+ * nothing here is shared with the driver or the function.
  */
 
 #ifndef DEVICE_TEST_HOST_H
@@ -50,12 +51,23 @@ struct host {
 	unsigned grants; /* asked for so far */
 	unsigned refusals;                                           /* of these, refused */
 	void (*on_grant)(struct host *h, uint64_t iova, bool write); /* called before each answer */
+
+	/* What is reached by copying only: `unmappable_size` bytes from there on. */
+	uint64_t unmappable;
+	uint64_t unmappable_size;
+	unsigned copies; /* asked for so far */
+
+	unsigned interrupts; /* taken so far */
+	struct udma_emu_interrupt last;
+	void (*on_interrupt)(struct host *h); /* called for each; registers are out of its reach */
 };
 
 /* Ready-made fixtures: a function with XFERCAP 20, bus mastering on. */
 int host_setup(void **state);
 int host_teardown(void **state);
 struct host *host_new(const struct udma_emu_config *config);
+/** One that can copy from and to memory, too. */
+struct host *host_new_that_copies(const struct udma_emu_config *config);
 void host_free(struct host *h);
 
 /** Forbids a part of the memory. */
@@ -87,6 +99,7 @@ void put_copy(struct host *h, uint64_t iova, uint32_t control, uint64_t src, uin
 	      uint32_t size, uint64_t next);
 
 /* Control word bits (section 6.1) */
+#define INT_EN         0x01u
 #define COMPL_UPDATE   0x08u
 #define FENCE          0x10u
 #define NULL_BIT       0x20u
@@ -97,6 +110,10 @@ void put_copy(struct host *h, uint64_t iova, uint32_t control, uint64_t src, uin
 /* BAR0 */
 uint64_t rd(struct host *h, uint32_t offset, unsigned width);
 void wr(struct host *h, uint32_t offset, unsigned width, uint64_t value);
+
+#define INTRCTRL   0x03
+#define ATTNSTATUS 0x04
+#define INTRDELAY  0x0C
 
 /* Channel 0's registers: 80h and what section 4 says. */
 #define CHANCTRL   0x80
@@ -121,11 +138,32 @@ enum { RESUME = 0x10, ABORT = 0x08, SUSPEND = 0x04, RESET = 0x20 };
 uint32_t cfg(struct host *h, uint32_t offset, unsigned width);
 void cfg_wr(struct host *h, uint32_t offset, unsigned width, uint32_t value);
 
+/* Interrupts */
+
+/* What the messages of the two calls below are. */
+#define MSIX_ADDRESS 0xFEE00000012340ull
+#define MSIX_DATA    0x4041u
+#define MSI_ADDRESS  0xFEE00000056780ull
+#define MSI_DATA     0x5051u
+
+/** Fills and unmasks the MSI-X table's entry at an offset of BAR0, and enables MSI-X. */
+void enable_msix(struct host *h, uint32_t table);
+void enable_msi(struct host *h);
+/** Runs a descriptor with INT_EN. */
+void cause(struct host *h);
+/** Re-arms the channel, as Linux does after each cleanup. */
+void rearm(struct host *h);
+/** Fails unless just one more interrupt has come, of this kind and level. `*count` follows. */
+void assert_interrupt(struct host *h, unsigned *count, enum udma_emu_interrupt_kind kind,
+		      bool level);
+
 /** Steps until there is no more to do. \return how often. */
 unsigned run(struct host *h);
 /** Brings the channel up: CHANCTRL (as DPDK: errors halt and are written back), CHANCMP, CHAINADDR.
  */
 void start(struct host *h, uint64_t chain);
+/** Runs one descriptor in a chain of its own; CHANCTRL and CHANCMP stay. */
+void run_alone(struct host *h, uint64_t slot);
 /** Starts at RING, announces `count` descriptors and runs them. */
 void start_and_run(struct host *h, uint16_t count);
 /** Runs one copy and expects it to succeed. */

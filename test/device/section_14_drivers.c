@@ -2,81 +2,12 @@
 
 /** \file
  * Section 14: what each driver does, access by access, with the answer it needs. Without
- * interrupts.
+ * interrupts, which are in section_14_interrupts.c.
  */
 
-#include "host.h"
-
-/** Runs the engine as a host's thread would while the driver polls. */
-static void
-let_run(struct host *h)
-{
-	while (udma_emu_step(h->emu)) {
-	}
-}
-
-/** Writes a 64-bit register as Linux does, low half first. */
-static void
-wr_halves(struct host *h, uint32_t offset, uint64_t value)
-{
-	wr(h, offset, 4, (uint32_t)value);
-	wr(h, offset + 4, 4, value >> 32);
-}
-
-/** Section 12.1, as Linux, SPDK and FreeBSD have it; `config` if they touch configuration space. */
-static void
-reset_sequence(struct host *h, bool config)
-{
-	unsigned state = rd(h, CHANSTS, 8) & 7;
-
-	if (state == ACTIVE || state == IDLE) {
-		wr(h, CHANCMD, 1, SUSPEND);
-		state = rd(h, CHANSTS, 8) & 7;
-		assert_true(state != ACTIVE && state != IDLE);
-	}
-	wr(h, CHANERR, 4, rd(h, CHANERR, 4));
-	if (config) {
-		cfg_wr(h, 0x180, 4, cfg(h, 0x180, 4));
-		assert_int_equal(cfg(h, 0x180, 4), 0);
-	}
-	wr(h, CHANCMD, 1, RESET);
-	assert_int_equal(rd(h, CHANCMD, 1) & 0x20, 0);
-	assert_int_equal(rd(h, CHANSTS, 8), HALTED);
-	assert_int_equal(rd(h, CHANERR, 4), 0);
-}
+#include "drivers.h"
 
 /* 14.1 Linux */
-
-#define LINUX_CONTROL (COMPL_UPDATE | 0x01) /* with INT_EN */
-
-static void
-linux_probe(struct host *h)
-{
-	assert_true(rd(h, 0x08, 1) >= 0x30);
-	rd(h, 0x10, 4);
-	assert_int_equal(rd(h, 0x00, 1), 1);
-	assert_in_range(rd(h, 0x01, 1), 12, 31);
-	reset_sequence(h, true);
-	assert_int_equal(cfg(h, 0x02, 2), 0x2021);
-	wr(h, 0x03, 1, 0x09);
-}
-
-static void
-linux_start(struct host *h)
-{
-	unsigned state;
-
-	wr(h, CHANCTRL, 2, 0x001D);
-	wr_halves(h, CHANCMP, WORD);
-	put_null(h, RING, LINUX_CONTROL, RING + 64);
-	wr_halves(h, CHAINADDR, RING);
-	wr(h, DMACOUNT, 2, 1);
-	state = rd(h, CHANSTS, 8) & 7;
-	assert_true(state == ACTIVE || state == IDLE);
-	let_run(h);
-	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
-	assert_int_equal(get64(h, WORD) & ~7ull, RING);
-}
 
 static void
 section_14_1_linux_probe_and_self_test(void **state)
@@ -84,7 +15,7 @@ section_14_1_linux_probe_and_self_test(void **state)
 	struct host *h = *state;
 	uint32_t devctl;
 
-	linux_probe(h);
+	linux_probe(h, 0x09);
 	linux_start(h);
 	scribble(h, SRC, 2000, 1);
 	put_copy(h, RING + 64, LINUX_CONTROL, SRC, DST, 2000, RING + 128);
@@ -112,7 +43,7 @@ section_14_1_linux_split_copy(void **state)
 	unsigned i;
 
 	(void)state;
-	linux_probe(h);
+	linux_probe(h, 0x09);
 	linux_start(h);
 	scribble(h, SRC, 10 * 4096, 1);
 	for (i = 0; i < 10; i++) {
@@ -135,7 +66,7 @@ section_14_1_linux_error_handling(void **state)
 	uint32_t chanerr;
 	uint64_t word;
 
-	linux_probe(h);
+	linux_probe(h, 0x09);
 	linux_start(h);
 	put_copy(h, RING + 64, LINUX_CONTROL, MEMORY + MEMORY_SIZE, DST, 100, RING + 128);
 	put_copy(h, RING + 128, LINUX_CONTROL, SRC, DST, 100, RING + 192);
@@ -165,19 +96,50 @@ section_14_1_linux_error_handling(void **state)
 	assert_int_equal(get64(h, WORD) & ~7ull, RING + 192);
 }
 
-/** Section 12.4: shutdown, whatever the channel does. */
+/** The steps that come with 3.4 and descriptor prefetch: rows 7, 11 and 16. */
 static void
-section_14_1_linux_shutdown(void **state)
+section_14_1_linux_on_3_4(void **state)
+{
+	struct udma_emu_config config = {.device_id = 0x0B00};
+	struct host *h = host_new(&config);
+
+	(void)state;
+	linux_probe(h, 0x09);
+	assert_int_equal(rd(h, 0x10, 4) >> 23 & 1, 1);
+	wr(h, 0x80 + 0xB6, 2, 0x0309); /* DRSCTL: 2 MiB, enabled, wraps */
+	wr(h, 0x80 + 0xC0, 4, 0x8800);
+	wr(h, 0x80 + 0xC4, 4, 0x8A58);
+	wr(h, 0x80 + 0xBC, 1, 0);
+	linux_start(h);
+	scribble(h, SRC, 2000, 1);
+	put_copy(h, RING + 64, LINUX_CONTROL, SRC, DST, 2000, RING + 128);
+	wr(h, DMACOUNT, 2, 2);
+	let_run(h);
+	assert_same(h, SRC, DST, 2000);
+	reset_sequence(h, false); /* from 3.3 on without configuration space */
+	wr(h, 0x80 + 0xBC, 1, 1);
+	wr(h, 0x4C, 1, 5);
+	linux_start(h);
+	host_free(h);
+}
+
+/** Section 12.4: shutdown, whatever the channel does, and resume. */
+static void
+section_12_4_linux_shutdown_and_resume(void **state)
 {
 	struct host *h = *state;
 
-	linux_probe(h);
+	linux_probe(h, 0x09);
 	linux_start(h);
 	wr(h, DMACOUNT, 2, 5);
 	udma_emu_step(h->emu);
 	reset_sequence(h, true);
-	wr(h, 0x03, 1, 0);
+	wr(h, INTRCTRL, 1, 0);
 	assert_false(udma_emu_step(h->emu));
+	/* Resumed after an error of the bus: no reset. */
+	wr(h, CHANERR, 4, rd(h, CHANERR, 4));
+	wr(h, INTRCTRL, 1, 0x09);
+	linux_start(h);
 }
 
 /* 14.2 SPDK */
@@ -227,6 +189,24 @@ section_14_2_spdk_attach_copy_fill(void **state)
 	assert_same(h, SRC, DST, 999);
 	assert_all(h, DST + 0x1000, 777, 0x3C);
 	assert_all(h, DST + 0x1000 + 777, 100, 0);
+}
+
+/** Below 33h it reads and writes 180h back (row 6), here with an error in it. */
+static void
+section_14_2_spdk_below_3_3(void **state)
+{
+	struct udma_emu_config config = {.device_id = 0x6F20};
+	struct host *h = host_new(&config);
+
+	(void)state;
+	assert_int_equal(rd(h, 0x08, 1), 0x32);
+	start(h, 0);
+	wr(h, DMACOUNT, 2, 1);
+	let_run(h);
+	assert_halted(h, 4, 0);
+	reset_sequence(h, true);
+	spdk_attach(h);
+	host_free(h);
 }
 
 /** Whatever a process that is gone has left behind. */
@@ -453,39 +433,6 @@ section_14_3_dpdk_several_failures_in_a_burst(void **state)
 /* 14.4 FreeBSD */
 
 static void
-freebsd_reset(struct host *h)
-{
-	unsigned state = rd(h, CHANSTS, 8) & 7;
-
-	if (state == ACTIVE || state == IDLE) {
-		wr(h, CHANCMD, 1, SUSPEND);
-	}
-	wr(h, CHANERR, 4, rd(h, CHANERR, 4));
-	cfg_wr(h, 0x184, 4, 0x3E07);
-	cfg_wr(h, 0x180, 4, cfg(h, 0x180, 4));
-	wr(h, CHANCMD, 1, RESET);
-	assert_int_equal(rd(h, CHANCMD, 1) & 0x20, 0);
-	state = rd(h, CHANSTS, 8) & 7;
-	assert_true(state != ACTIVE && state != IDLE);
-	assert_int_equal(rd(h, CHANERR, 4), 0);
-	assert_int_equal(cfg(h, 0x184, 4), 0x3E07);
-	put64(h, WORD, 0);
-	wr(h, CHANCTRL, 2, 0x0009);
-	wr(h, CHANCMP, 8, WORD);
-	wr(h, CHAINADDR, 8, RING);
-	put_descriptor(
-		h, RING,
-		(struct raw){.size = 8, .control = NULL_BIT | COMPL_UPDATE, .next = RING + 64});
-	wr(h, DMACOUNT, 2, 1);
-	let_run(h);
-	assert_int_equal(rd(h, CHANSTS, 8) & 7, IDLE);
-	assert_int_equal(get64(h, WORD) & ~0x3Full, RING);
-	wr(h, CHANCTRL, 2, 0x0009);
-	state = rd(h, CHANSTS, 8) & 7;
-	assert_true(state != HALTED && state != SUSPENDED);
-}
-
-static void
 section_14_4_freebsd_attach(void **state)
 {
 	struct host *h = *state;
@@ -551,8 +498,10 @@ main(void)
 		T(section_14_1_linux_probe_and_self_test),
 		T(section_14_1_linux_split_copy),
 		T(section_14_1_linux_error_handling),
-		T(section_14_1_linux_shutdown),
+		T(section_14_1_linux_on_3_4),
+		T(section_12_4_linux_shutdown_and_resume),
 		T(section_14_2_spdk_attach_copy_fill),
+		T(section_14_2_spdk_below_3_3),
 		T(section_14_2_spdk_attaches_in_any_state),
 		T(section_14_3_dpdk_copies_in_bursts),
 		T(section_14_3_dpdk_probe_finds_a_channel_in_use),

@@ -153,18 +153,3 @@ run_on_all_cores(thread_start_fn fn, void *arguments, size_t size)
 	spdk_env_thread_wait_all();
 	return good && own_argument != NULL;
 }
-
-void
-random_fill(uint64_t *state, void *memory, size_t size)
-{
-	char *to = memory;
-
-	while (size > 0) {
-		uint64_t word = random_next(state);
-		size_t part = size < sizeof(word) ? size : sizeof(word);
-
-		memcpy(to, &word, part);
-		to += part;
-		size -= part;
-	}
-}

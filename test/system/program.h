@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * What the whole programs here share: options, channels, one worker on each core, random numbers.
+ * What the whole programs here share: options, channels, one worker on each core.
  * Public API only, as in a program of anybody's.
  */
 
@@ -10,6 +10,8 @@
 
 #include "spdk/env.h"
 #include "spdk/ioat.h"
+
+#include "random.h"
 
 #define MAX_CHANNELS 64
 
@@ -47,25 +49,5 @@ bool channels_detach(struct channels *channels);
  * \return whether all could be launched.
  */
 bool run_on_all_cores(thread_start_fn fn, void *arguments, size_t size);
-
-/** A pseudo-random number (splitmix64). */
-static inline uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-/** \return a number below `limit`. */
-static inline uint64_t
-random_below(uint64_t *state, uint64_t limit)
-{
-	return random_next(state) % limit;
-}
-
-void random_fill(uint64_t *state, void *memory, size_t size);
 
 #endif

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Test cases for whole programs: each function named test_... is one, its docstring the line printed."""
 
+import contextlib
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -57,6 +59,26 @@ def end(process, status):
     return errors
 
 
+def on_terminal(*args, status=0, stdout=None, **more):
+    """Runs the program on a terminal. Returns the lines that it printed there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([UDMA, *args], env=environment(**more), stdin=subprocess.DEVNULL,
+                          stdout=stdout or theirs, stderr=theirs) as process:
+        os.close(theirs)
+        text = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            text += part
+    os.close(ours)
+    expect(process.returncode == status, f"ended with {process.returncode}: {text}")
+    return text.decode().replace("\r\n", "\n").splitlines()
+
+
 def one_error_line(errors, *parts):
     """Checks that an error is one line, of the program, and names what it has to."""
     lines = errors.splitlines()
@@ -65,28 +87,40 @@ def one_error_line(errors, *parts):
         expect(part in lines[0], f"'{part}' is missing in: {lines[0]}")
 
 
+class Cases:
+    """The cases that have run so far."""
+    count = failed = 0
+
+
+@contextlib.contextmanager
+def case(name):
+    """Around a case: prints its line of TAP, and goes on behind it when it has failed."""
+    Cases.count += 1
+    try:
+        yield
+        print(f"ok {Cases.count} - {name}")
+    except Skip as reason:
+        print(f"ok {Cases.count} - {name} # SKIP {reason}")
+    except Exception:  # pylint: disable=broad-except
+        Cases.failed += 1
+        for line in traceback.format_exc().splitlines():
+            print(f"# {line}".encode(errors="replace").decode())
+        print(f"not ok {Cases.count} - {name}")
+    sys.stdout.flush()
+
+
 def run(module):
     """Runs the cases of a module in the order in which they stand there, and prints TAP."""
     cases = [f for name, f in vars(module).items() if name.startswith("test_")]
-    failed = False
     print(f"1..{len(cases)}")
-    for number, case in enumerate(cases, 1):
+    for function in cases:
         folder = tempfile.mkdtemp(prefix="udma-test-")
-        name = case.__doc__.splitlines()[0]
         back = os.getcwd()
         os.chdir(folder)
         try:
-            case()
-            print(f"ok {number} - {name}")
-        except Skip as reason:
-            print(f"ok {number} - {name} # SKIP {reason}")
-        except Exception:  # pylint: disable=broad-except
-            failed = True
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}".encode(errors="replace").decode())
-            print(f"not ok {number} - {name}")
+            with case(function.__doc__.splitlines()[0]):
+                function()
         finally:
             os.chdir(back)
             shutil.rmtree(folder, ignore_errors=True)
-        sys.stdout.flush()
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if Cases.failed else 0)

@@ -2,14 +2,13 @@
 """udma list, and what udma says without a command."""
 
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
 
-from tap import environment, expect, one_error_line, run, udma, UDMA
+from tap import environment, expect, on_terminal, one_error_line, run, udma, UDMA
 
+COMMANDS = ("list", "copy", "verify")
 HEADING = "ADDRESS ID GENERATION KIND DRIVER NUMA CAPABILITIES HELD BY"
 
 
@@ -17,26 +16,6 @@ def has_real_devices():
     answer = subprocess.run([UDMA, "list", "--json"], env=environment(), capture_output=True,
                             check=False)
     return len(json.loads(answer.stdout)) > 0
-
-
-def on_terminal(*args, **more):
-    """Runs the program on a terminal. Returns the lines that it printed there."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([UDMA, *args], env=environment(**more), stdin=subprocess.DEVNULL,
-                          stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        text = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            text += part
-    os.close(ours)
-    expect(process.returncode == 0, f"ended with {process.returncode}: {text}")
-    return text.decode().replace("\r\n", "\n").splitlines()
 
 
 def test_table():
@@ -152,9 +131,10 @@ def test_help():
     """udma: --help, help and the help of each command have an example and the exit statuses"""
     for args in (["--help"], ["-h"], ["help"]):
         text = udma(*args).stdout
-        for part in ("udma list", "udma copy", "--emulate", "Example:", "Exit status"):
+        for part in (*(f"udma {command} " for command in COMMANDS), "--emulate", "Example:",
+                     "Exit status"):
             expect(part in text, f"{part} in udma {args}")
-    for command in ("list", "copy"):
+    for command in COMMANDS:
         text = udma(command, "--help").stdout
         expect(f"Example:\n  udma {command} " in text, text)
         expect("Exit status" in text and "--json" in text, text)
@@ -164,7 +144,7 @@ def test_help():
 
 def test_help_fits():
     """udma: help fits in 90 columns"""
-    for args in (["--help"], ["list", "--help"], ["copy", "--help"]):
+    for args in (["--help"], *([command, "--help"] for command in COMMANDS)):
         for line in udma(*args).stdout.splitlines():
             expect(len(line) <= 90, line)
 
@@ -176,8 +156,8 @@ def test_version():
 
 def test_no_command():
     """udma: without a command, and with an unknown one: one line, and 2"""
-    one_error_line(udma(status=2).stderr, "list", "copy", "--help")
-    one_error_line(udma("cpy", status=2).stderr, "'cpy'", "list", "copy", "--help")
+    one_error_line(udma(status=2).stderr, *COMMANDS, "--help")
+    one_error_line(udma("cpy", status=2).stderr, "'cpy'", *COMMANDS, "--help")
     one_error_line(udma("--emulate", status=2).stderr, "'--emulate'", "--help")
 
 

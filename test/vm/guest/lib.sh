@@ -1,0 +1,107 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: BSD-3-Clause
+# What the tests ask of a guest: channels, interrupts, dmatest. Sourced by its shell (busybox).
+
+# mark; since: what has been added to the kernel's log since the last mark, without the times.
+marks=0
+mark() {
+    marks=$((marks + 1))
+    echo "udma-vm: mark $marks" >/dev/kmsg
+}
+since() {
+    dmesg | sed -n "/udma-vm: mark $marks\$/,\$s/^\[[^]]*\] //p" | tail -n +2
+}
+
+# What no test may make the kernel say.
+complaints() {
+    dmesg | grep -E -e 'BUG|WARNING:|Oops|general protection|blocked for more than' \
+        -e 'ioatdma .*([Ss]elf-?test|init failed|no usable interrupts)'
+}
+
+# The functions that ioatdma drives, and the channels that it has registered.
+functions() {
+    find /sys/bus/pci/drivers/ioatdma -name '0*:*' -exec basename {} \; | sort
+}
+channels() {
+    find /sys/class/dma -name 'dma*chan*' -exec basename {} \; | sort
+}
+
+# interrupts KIND: how many of a kind (msix, msi, intx) have come to ioatdma, a line for each interrupt
+# that it has.
+interrupts() {
+    awk -v kind="ioat-$1" 'index($0, kind) { sum = 0
+        for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i
+        print sum }' /proc/interrupts
+}
+
+# reload [PARAMETER=VALUE …]: ioatdma anew.
+reload() {
+    if [ -d /sys/module/ioatdma ]; then
+        modprobe -r ioatdma || return
+    fi
+    modprobe ioatdma "$@"
+}
+
+# dmatest_start "CHANNEL …" [PARAMETER=VALUE …]: begins a run of the kernel's own test of channels.
+dmatest_start() {
+    local channels=$1 channel parameter
+    shift
+    modprobe dmatest || return
+    # A transfer that takes long on a busy machine is none that failed.
+    for parameter in timeout=60000 "$@"; do
+        echo "${parameter#*=}" >"/sys/module/dmatest/parameters/${parameter%%=*}" || return
+    done
+    mark
+    for channel in $channels; do
+        echo "$channel" >/sys/module/dmatest/parameters/channel || return
+    done
+    echo 1 >/sys/module/dmatest/parameters/run
+}
+
+# dmatest_stop: ends a run, however far it is, and lets go of the channels.
+dmatest_stop() {
+    modprobe -r dmatest
+}
+
+# dmatest "CHANNEL …" [PARAMETER=VALUE …]: a run to its end. Prints "THREAD TESTS FAILURES" for each
+# thread, and the first messages about failures.
+dmatest() {
+    local threads done=0
+    dmatest_start "$@" || return
+    # The parameter "wait" has been seen to return before the end.
+    threads=$(since | sed -n 's/.*dmatest: Added \([0-9]*\) threads using.*/\1/p' |
+        awk '{ sum += $1 } END { print sum + 0 }')
+    while [ "$done" -lt "$threads" ]; do
+        sleep 0.2
+        done=$(since | grep -c 'dmatest: .*: summary ')
+    done
+    since |
+        sed -n 's/dmatest: \([^ :]*\): summary \([0-9]*\) tests, \([0-9]*\) failures.*/\1 \2 \3/p'
+    since | grep 'dmatest: .*result #' | head -n 10
+    dmatest_stop
+}
+
+# fault CHANNEL [PARAMETER=VALUE …]: makes a channel fail (udma_fault.c), and prints what became of it.
+fault() {
+    local channel=$1 loaded
+    shift
+    # The driver is not to announce a burst in pieces.
+    echo 1000 >/sys/module/ioatdma/parameters/ioat_pending_level
+    mark
+    insmod /udma_fault.ko channel="$channel" "$@"
+    loaded=$?
+    since | sed -n 's/^udma_fault: //p'
+    [ $loaded -eq 0 ] && rmmod udma_fault
+}
+
+# Unbinds every function from ioatdma, and binds it again.
+rebind() {
+    local all function
+    all=$(functions)
+    for function in $all; do
+        echo "$function" >/sys/bus/pci/drivers/ioatdma/unbind || return
+    done
+    for function in $all; do
+        echo "$function" >/sys/bus/pci/drivers/ioatdma/bind || return
+    done
+}

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tests with real kernels share: the server of a device, and the run of a file of tests."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import fetch
+from debian import Missing
+from vm import PATIENCE
+from tap import Cases, case, environment, expect, UDMA
+
+KERNELS = ("linux-6.1", "linux-6.12")
+
+
+class Server:
+    """`udma emulate`, serving one function on each of its sockets."""
+
+    def __init__(self, functions=1, **options):
+        """options: those of the program, "_" for "-"."""
+        self.folder = tempfile.TemporaryDirectory(prefix="udma-vm-")
+        self.sockets = [os.path.join(self.folder.name, str(n)) for n in range(functions)]
+        command = [UDMA, "emulate", *("--socket-path=" + path for path in self.sockets),
+                   *(f"--{name.replace('_', '-')}={value}" for name, value in options.items())]
+        self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8")
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
+                                        env=environment(), stdin=subprocess.DEVNULL,
+                                        stdout=self.errors, stderr=self.errors)
+        try:
+            self._wait_listening()
+        except BaseException:
+            self._clean()
+            raise
+
+    def _wait_listening(self):
+        end = time.monotonic() + PATIENCE
+        while True:
+            with open("/proc/net/unix", encoding="utf-8") as file:
+                # 00010000: the socket listens.
+                listening = {line.split()[-1] for line in file if line.split()[3] == "00010000"}
+            if listening.issuperset(self.sockets):
+                return
+            expect(self.process.poll() is None and time.monotonic() < end,
+                   f"udma emulate does not listen{self.story()}")
+            time.sleep(0.02)
+
+    def story(self):
+        """How it ended, and what it has said, for an error message."""
+        self.errors.seek(0)
+        said = "".join("\nudma: " + line.rstrip() for line in self.errors.readlines()[-20:])
+        return f" (status {self.process.poll()}){said}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *error):
+        try:
+            alive = self.process.poll() is None
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                status = self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                status = "nothing: it still runs"
+            if kind is None:
+                expect(alive and status == 0,
+                       f"udma emulate is to serve until SIGTERM, and to end with 0 then"
+                       f"{self.story()}")
+        finally:
+            self._clean()
+
+    def _clean(self):
+        self.process.kill()
+        self.process.wait()
+        self.errors.close()
+        self.folder.cleanup()
+
+
+def dmatest(guest, iterations, channels=None, patience=900, **parameters):
+    """Runs dmatest on channels of a guest, all of them if none are named. Returns {thread: failures}
+    and the first messages about failures, once every thread has done all its iterations."""
+    channels = channels or guest.sh("channels").split()
+    expect(channels, "there is a channel")
+    settings = " ".join(f"{name}={value}" for name, value in parameters.items())
+    lines = guest.sh(f"dmatest '{' '.join(channels)}' iterations={iterations} {settings}",
+                     patience=patience).splitlines()
+    threads = [line.split() for line in lines if re.fullmatch(r"\S+ \d+ \d+", line)]
+    expect({name.partition("-")[0] for name, *_ in threads} == set(channels), lines)
+    expect(all(int(tests) == iterations for _, tests, _ in threads), lines)
+    return ({name: int(failures) for name, _, failures in threads},
+            [line for line in lines if "result #" in line])
+
+
+def passes_dmatest(guest, iterations, **parameters):
+    """Runs dmatest and expects it to find nothing. Returns {thread: 0}."""
+    threads, messages = dmatest(guest, iterations, **parameters)
+    expect(not any(threads.values()), [threads, messages])
+    return threads
+
+
+def no_complaints(guest):
+    """Expects that the kernel has found nothing wrong."""
+    text = guest.sh("complaints", status=None)
+    expect(text == "", text)
+
+
+def needs_server():
+    """Raises Missing if the program has no server."""
+    done = subprocess.run([UDMA, "emulate", "--help"], capture_output=True, env=environment(),
+                          check=False)
+    if done.returncode != 0:
+        raise Missing(f"{UDMA} has no command 'emulate'")
+
+
+def scenario(function, *args):
+    """Runs what has cases in it. That it breaks down outside of them is a failed case too."""
+    try:
+        function(*args)
+    except Missing:
+        raise
+    except Exception as error:  # pylint: disable=broad-except
+        with case(" ".join([function.__name__, *map(str, args)])):
+            raise error
+
+
+def run(main, *needed):
+    """Runs a file of tests, and prints TAP. Without what it needs it is skipped, but not in CI."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        for need in (fetch.have, *needed):
+            need()
+        main()
+    except Missing as reason:
+        if os.environ.get("CI") != "true":
+            print(f"1..0 # SKIP {reason}")
+            sys.exit(0)
+        with case(main.__doc__):
+            raise AssertionError(reason)
+    print(f"1..{Cases.count}")
+    sys.exit(1 if Cases.failed else 0)
