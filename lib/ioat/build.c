@@ -21,14 +21,17 @@
 
 #define ALL_FLAGS ((unsigned)UDMA_IOAT_FENCE)
 
+/* Both interfaces come down to the same few functions, each of which has the whole path in it. */
+#define HOT static inline __attribute__((always_inline))
+
 /** Whom to tell of the end, and how. */
 struct listener {
 	spdk_ioat_req_cb cb_fn;
 	void *cb_arg;
-	uint8_t what; /* UDMA_IOAT_TELLS_STATUS, _FENCED */
+	uint64_t what; /* UDMA_IOAT_TELLS_STATUS, _FENCED */
 };
 
-static inline void
+HOT void
 write_descriptor(struct spdk_ioat_chan *chan, uint64_t position, uint32_t size, uint32_t control,
 		 uint64_t source, uint64_t destination)
 {
@@ -41,7 +44,7 @@ write_descriptor(struct spdk_ioat_chan *chan, uint64_t position, uint32_t size, 
 }
 
 /** Makes the descriptors up to `end` a request. */
-static inline void
+HOT void
 commit(struct spdk_ioat_chan *chan, uint64_t end, struct listener listener)
 {
 	struct udma_ioat_request *request =
@@ -50,7 +53,7 @@ commit(struct spdk_ioat_chan *chan, uint64_t end, struct listener listener)
 	request->cb_fn = listener.cb_fn;
 	request->cb_arg = listener.cb_arg;
 	request->end = end;
-	request->fate = (struct udma_ioat_fate){.what = listener.what};
+	request->fate.all = listener.what; /* the lowest byte */
 	if (spdk_unlikely(listener.what & UDMA_IOAT_FENCED)) {
 		udma_ioat_slot(chan, end - 1)->dma.u.control_raw |= UDMA_IOAT_CONTROL_FENCE;
 	}
@@ -121,7 +124,7 @@ udma_ioat_make_null(struct spdk_ioat_chan *chan, uint64_t position)
  * Writes the descriptors of a copy from `*position` on, which is moved behind them; nothing is
  * committed.
  */
-static inline int
+HOT int
 write_copy(struct spdk_ioat_chan *chan, uint64_t *position, uint64_t destination, uint64_t source,
 	   uint64_t left)
 {
@@ -151,7 +154,7 @@ write_copy(struct spdk_ioat_chan *chan, uint64_t *position, uint64_t destination
 	return 0;
 }
 
-static inline int
+HOT int
 build_copy(struct spdk_ioat_chan *chan, void *dst, const void *src, uint64_t nbytes,
 	   struct listener listener)
 {
@@ -169,7 +172,7 @@ build_copy(struct spdk_ioat_chan *chan, void *dst, const void *src, uint64_t nby
 }
 
 /** The pattern whose byte i is byte (i + count) mod 8 of `pattern`. */
-static inline uint64_t
+HOT uint64_t
 rotate_bytes(uint64_t pattern, uint64_t count)
 {
 	unsigned bits = (unsigned)(count & 7) * 8;
@@ -177,7 +180,7 @@ rotate_bytes(uint64_t pattern, uint64_t count)
 	return bits == 0 ? pattern : pattern >> bits | pattern << (64 - bits);
 }
 
-static inline int
+HOT int
 build_fill(struct spdk_ioat_chan *chan, void *dst, uint64_t fill_pattern, uint64_t nbytes,
 	   struct listener listener)
 {
@@ -267,8 +270,7 @@ listener_of(unsigned flags, udma_ioat_cb cb, void *cb_arg)
 	return (struct listener){
 		.cb_fn = (spdk_ioat_req_cb)(uintptr_t)cb,
 		.cb_arg = cb_arg,
-		.what = (uint8_t)(UDMA_IOAT_TELLS_STATUS |
-				  (flags & UDMA_IOAT_FENCE ? UDMA_IOAT_FENCED : 0)),
+		.what = UDMA_IOAT_TELLS_STATUS | (flags & UDMA_IOAT_FENCE ? UDMA_IOAT_FENCED : 0),
 	};
 }
 

@@ -38,12 +38,19 @@
 #define UDMA_IOAT_TELLS_STATUS 0x1 /* cb_fn is an udma_ioat_cb */
 #define UDMA_IOAT_FENCED       0x2 /* what is behind waits for it */
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "descriptors are little-endian, and written as they lie in memory; fates are set by one store"
+#endif
+
 /** What is to be told of a request; all zero for one of SPDK's that succeeds. */
-struct udma_ioat_fate {
-	uint8_t what;
-	uint8_t status; /* enum udma_ioat_status */
-	uint16_t done;  /* descriptors that are certain, if it has failed */
-	uint32_t chanerr;
+union udma_ioat_fate {
+	struct {
+		uint8_t what;
+		uint8_t status; /* enum udma_ioat_status */
+		uint16_t done;  /* descriptors that are certain, if it has failed */
+		uint32_t chanerr;
+	};
+	uint64_t all;
 };
 
 /** A request in the ring. */
@@ -51,7 +58,7 @@ struct udma_ioat_request {
 	spdk_ioat_req_cb cb_fn;
 	void *cb_arg;
 	uint64_t end; /* position behind its last descriptor */
-	struct udma_ioat_fate fate;
+	union udma_ioat_fate fate;
 };
 
 /** Where the engine starts its pattern in a fill whose destination is not a multiple of 8. */

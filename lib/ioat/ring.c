@@ -71,29 +71,6 @@ bytes_of(const struct spdk_ioat_chan *chan, uint64_t from, uint64_t to)
 	return bytes;
 }
 
-/**
- * Ends a request that has more to tell than that it has succeeded.
- *
- * \param start position of its first descriptor.
- * \return whether it counts as an event: a failed one of SPDK's is an error of the channel instead.
- */
-static bool __attribute__((noinline))
-end_request(struct spdk_ioat_chan *chan, const struct udma_ioat_request *request,
-	    const struct udma_ioat_result *result)
-{
-	if (result->status != UDMA_IOAT_OK) {
-		chan->failures++;
-		if (!(request->fate.what & UDMA_IOAT_TELLS_STATUS)) {
-			chan->error = result->status == UDMA_IOAT_GONE ? -ENODEV : -EIO;
-			return false;
-		}
-	}
-	if (request->cb_fn != NULL) {
-		((udma_ioat_cb)(uintptr_t)request->cb_fn)(request->cb_arg, result);
-	}
-	return true;
-}
-
 /** What there is to tell of a request. Its slots are read, so they must not be free yet. */
 static struct udma_ioat_result
 result_of(const struct spdk_ioat_chan *chan, const struct udma_ioat_request *request)
@@ -107,6 +84,38 @@ result_of(const struct spdk_ioat_chan *chan, const struct udma_ioat_request *req
 		.chanerr = request->fate.chanerr,
 		.bytes = bytes_of(chan, start, end),
 	};
+}
+
+/** The oldest request is over, and its slots are free. */
+static inline void
+release(struct spdk_ioat_chan *chan, uint64_t end)
+{
+	chan->request_tail++;
+	chan->limit = chan->refuse ? chan->head : end + UDMA_IOAT_RING_MASK;
+}
+
+/**
+ * Ends a request that has more to tell than that it has succeeded.
+ *
+ * \return whether it counts as an event: a failed one of SPDK's is an error of the channel instead.
+ */
+static bool __attribute__((noinline))
+end_request(struct spdk_ioat_chan *chan, struct udma_ioat_request request)
+{
+	struct udma_ioat_result result = result_of(chan, &request);
+
+	release(chan, request.end);
+	if (result.status != UDMA_IOAT_OK) {
+		chan->failures++;
+		if (!(request.fate.what & UDMA_IOAT_TELLS_STATUS)) {
+			chan->error = result.status == UDMA_IOAT_GONE ? -ENODEV : -EIO;
+			return false;
+		}
+	}
+	if (request.cb_fn != NULL) {
+		((udma_ioat_cb)(uintptr_t)request.cb_fn)(request.cb_arg, &result);
+	}
+	return true;
 }
 
 /** What a poll returns that has found nothing else. Only a failed channel says it again. */
@@ -128,27 +137,24 @@ udma_ioat_call_back(struct spdk_ioat_chan *chan)
 
 	chan->depth++;
 	while (chan->request_tail != chan->request_head) {
-		struct udma_ioat_request request =
-			chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK];
-		bool special = *(const uint64_t *)&request.fate != 0;
-		struct udma_ioat_result result;
+		const struct udma_ioat_request *request =
+			&chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK];
+		spdk_ioat_req_cb cb_fn = request->cb_fn;
+		void *cb_arg = request->cb_arg;
+		uint64_t end = request->end;
 
-		if (request.end > chan->completed) {
+		if (end > chan->completed) {
 			break;
 		}
-		if (spdk_unlikely(special)) {
-			result = result_of(chan, &request);
-		}
-		/* First the slot is free and the request is over, then it is told. */
-		chan->request_tail++;
-		chan->limit = chan->refuse ? chan->head : request.end + UDMA_IOAT_RING_MASK;
-		if (spdk_unlikely(special)) {
-			count += end_request(chan, &request, &result);
+		if (spdk_unlikely(request->fate.all != 0)) {
+			count += end_request(chan, *request);
 			continue;
 		}
+		/* First the slot is free and the request is over, then it is told. */
+		release(chan, end);
 		count++;
-		if (request.cb_fn != NULL) {
-			request.cb_fn(request.cb_arg);
+		if (cb_fn != NULL) {
+			cb_fn(cb_arg);
 		}
 	}
 	if (count == 0) {
