@@ -15,7 +15,7 @@ static const char help[] =
 	"\n"
 	"For each size: operations and bytes a second, the latency from submit to callback, and\n"
 	"the CPU time spent on a byte. In the same run, on the same CPUs and buffers, memcpy()\n"
-	"(for fills: memset()) does the same work; engine and CPU take turns of a few ms, so that\n"
+	"(for fills: memset()) does the same work; engine and CPU take turns of 50 ms, so that\n"
 	"their ratio holds on a busy machine too. Afterwards the buffers are compared.\n"
 	"\n"
 	"Options:\n"

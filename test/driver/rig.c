@@ -92,6 +92,7 @@ serve(struct rig *rig, unsigned steps)
 		change_fills(rig, &before);
 		steps = rig->paused ? 0 : steps;
 	}
+	steps = rig->hangs ? 0 : steps;
 	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
 	}
 	udma_emu_watch_publish(&rig->function.watch);
@@ -170,7 +171,7 @@ map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64
 	*mapped_addr = rig_of(device)->driver_bar;
 	*phys_addr = 0;
 	*size = rig_of(device)->bar_size;
-	return bar == 0 ? 0 : -EINVAL;
+	return bar == 0 ? rig_of(device)->map_rc : -EINVAL;
 }
 
 static int
@@ -188,7 +189,7 @@ cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t off
 	struct rig *rig = rig_of(device);
 	int rc;
 
-	if (rig->no_config_180 && offset == 0x180) {
+	if ((rig->no_config_180 && offset == 0x180) || (rig->no_command && offset == 4)) {
 		return -EIO;
 	}
 	pthread_mutex_lock(&rig->lock);

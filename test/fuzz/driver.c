@@ -17,6 +17,9 @@
 #define SEAM        0x11000
 #define REGISTERED  0x60000
 
+/* Rounds of the ring in one run, of half a ring each. */
+#define ROUNDS 4096
+
 /* As many as can be accepted and not called back; a power of two. */
 #define REQUESTS 64
 
@@ -51,8 +54,9 @@ static struct {
 	uint64_t accepted, announced, called; /* requests */
 	unsigned calls_allowed;               /* in how many calls that may call back we are */
 	bool detaching;
-	bool failed; /* a poll has returned an error */
+	int error; /* that a poll has returned */
 	bool detach_at_once;
+	unsigned rounds; /* of the ring */
 } g;
 
 /* ---- What has been announced is what was asked for ---- */
@@ -123,10 +127,10 @@ on_done(void *arg)
 	struct request *request = &g.requests[number % REQUESTS];
 
 	device_look();
-	CHECK(g.calls_allowed > 0 && g.chan != NULL && !g.failed);
+	CHECK(g.calls_allowed > 0 && g.chan != NULL && g.error == 0);
 	/* Once, in order, and only what the device can have finished. */
 	CHECK(number == g.called && number < g.announced);
-	CHECK(request->end != 0 && request->end <= device_said_done());
+	CHECK(request->end != 0 && request->end <= g_device.said_done);
 	g.called++;
 	switch (request->in_callback) {
 	case POLL_TWICE:
@@ -188,12 +192,12 @@ submit(bool flush_it, enum in_callback in_callback)
 					  request.len);
 	}
 	if (rc == 0) {
-		CHECK(!g.failed && !g.detaching);
+		CHECK(g.error == 0 && !g.detaching);
 		g.requests[g.accepted++ % REQUESTS] = request;
 	} else {
 		CHECK(rc < 0);
 		CHECK(!g.detaching || rc == -ESHUTDOWN);
-		CHECK(!g.failed || rc == -EIO || rc == -ENODEV || g.detaching);
+		CHECK(g.error == 0 || rc == g.error || g.detaching);
 		/* Polling and trying again must help. */
 		CHECK(rc != -ENOMEM || g.accepted > g.called);
 	}
@@ -208,7 +212,7 @@ poll_once(void)
 {
 	uint64_t called = g.called;
 	struct spdk_ioat_chan *chan = g.chan;
-	bool failed = g.failed; /* before: a poll in a callback may be the one that finds out */
+	int error = g.error; /* before: a poll in a callback may be the one that finds out */
 	int rc;
 
 	if (chan == NULL) {
@@ -222,11 +226,11 @@ poll_once(void)
 	if (g.chan != chan) {
 		return; /* a callback has detached it */
 	}
-	CHECK(!failed || rc < 0);
+	CHECK(error == 0 || rc == error);
 	if (rc < 0) {
-		CHECK(rc == -EIO || rc == -ENODEV);
+		CHECK((rc == -EIO || rc == -ENODEV) && g_device.misbehaved);
 		CHECK(g.called == called);
-		g.failed = true;
+		g.error = rc;
 	} else {
 		/* Those that polls in callbacks have counted are not counted again. */
 		CHECK((uint64_t)rc <= g.called - called);
@@ -253,7 +257,7 @@ take_channel(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *c
 	CHECK(g.chan == NULL && chan != NULL);
 	g.chan = chan;
 	g.accepted = g.announced = g.called = 0;
-	g.failed = false;
+	g.error = 0;
 	if (g.detach_at_once) {
 		detach();
 	}
@@ -270,8 +274,9 @@ attach(void)
 	g.accepted = g.announced = 0;
 	rc = spdk_ioat_probe(NULL, accept_device, take_channel);
 	CHECK(rc <= 0);
-	CHECK(device_is_attached() == (g.chan != NULL));
+	CHECK(g_device.pci.internal.attached == (g.chan != NULL));
 	CHECK(rc == 0 || g.chan == NULL);
+	CHECK(rc == 0 || !device_is_sound() || memory_has_refused());
 }
 
 static void
@@ -289,37 +294,38 @@ detach(void)
 	spdk_ioat_detach(g.chan);
 	g.calls_allowed--;
 	g.detaching = false;
+	CHECK(g.called == g.accepted || g_device.misbehaved);
 	g.chan = NULL;
-	g.failed = false;
+	g.error = 0;
 	g.accepted = g.announced = g.called = 0;
-	CHECK(!device_is_attached());
+	CHECK(!g_device.pci.internal.attached);
 }
 
 /** Memory goes away while the engine runs, and comes back. */
 static void
 remove_memory(void)
 {
-	uint64_t announced = device_announced();
+	uint64_t announced = g_device.announced;
 	int rc;
 
-	device_forget_shown_end();
+	g_device.shown_end = false;
 	rc = spdk_mem_unregister(g_removable, 4096);
 	CHECK(rc == 0 || rc == -EBUSY);
 	if (rc == 0) {
 		/* Nothing that was announced can be inside it any more. */
-		CHECK(g.chan == NULL || device_has_shown_an_end() || device_is_stopped() ||
-		      device_said_done() >= announced);
+		CHECK(g.chan == NULL || g_device.shown_end || device_is_stopped() ||
+		      g_device.said_done >= announced);
 		CHECK(spdk_mem_register(g_removable, 4096) == 0);
 	}
 }
 
 /* ---- The program ---- */
 
-/** Keeps the ring turning, so that its counts wrap. */
+/** Keeps the ring turning, so that its counts wrap: the doorbell's after 65536. */
 static void
 turn_the_ring(unsigned rounds)
 {
-	while (rounds-- > 0 && g.chan != NULL && !g.failed) {
+	while (rounds-- > 0 && g.rounds++ < ROUNDS && g.chan != NULL && g.error == 0) {
 		uint64_t accepted = g.accepted;
 
 		while (g.accepted - accepted < DEVICE_RING / 2 && g.accepted - g.called < 60) {
@@ -336,7 +342,8 @@ turn_the_ring(unsigned rounds)
 			};
 		}
 		flush();
-		device_take_turns(1);
+		device_begin_call();
+		device_take_turn();
 		poll_once();
 	}
 }
@@ -365,7 +372,9 @@ step(void)
 		flush();
 		break;
 	case 7:
-		device_take_turns(1 + in_callback);
+		for (unsigned i = 0; i <= in_callback; i++) {
+			device_take_turn();
+		}
 		break;
 	case 8:
 		device_advance_clock(1000);
@@ -386,7 +395,7 @@ step(void)
 		}
 		break;
 	case 13:
-		turn_the_ring(1u << in_callback);
+		turn_the_ring(16u << in_callback);
 		break;
 	case 14:
 		if (g.chan != NULL) {
@@ -410,13 +419,14 @@ settle(void)
 {
 	device_behave();
 	flush();
-	for (unsigned i = 0; i < 200 && g.chan != NULL && !g.failed && g.called < g.accepted; i++) {
+	for (unsigned i = 0; i < 200 && g.chan != NULL && g.error == 0 && g.called < g.accepted;
+	     i++) {
 		device_begin_call();
 		device_advance_clock(1000);
-		device_take_turns(1);
+		device_take_turn();
 		poll_once();
 	}
-	CHECK(g.chan == NULL || g.failed || g.called == g.accepted);
+	CHECK(g.chan == NULL || g.error != 0 || g.called == g.accepted);
 }
 
 int
@@ -450,19 +460,24 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	uint8_t how;
+
 	memset(&g, 0, sizeof(g));
 	g.input = (struct input){.front = data, .back = data + size};
-	memory_begin(input_front(&g.input));
+	how = input_front(&g.input);
+	memory_begin(how & 15);
 	device_begin(&g.input);
 	device_begin_call();
 	attach();
 	while (!input_is_over(&g.input)) {
 		step();
 	}
-	settle();
+	if (how & 16) {
+		settle();
+	}
 	device_begin_call();
 	detach();
 	/* Only what an engine that nobody could stop may still write to is left. */
-	CHECK(memory_pieces() == 0 || device_has_refused_a_reset());
+	CHECK(memory_pieces() == 0 || g_device.refused);
 	return 0;
 }

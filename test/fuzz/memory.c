@@ -15,6 +15,7 @@ static uint8_t *g_arena;
 static size_t g_sizes[PIECES]; /* 0: free */
 static unsigned g_next;
 static unsigned g_refuse;
+static bool g_refused;
 
 static uint8_t *
 piece_at(size_t index)
@@ -41,6 +42,7 @@ memory_begin(unsigned refuse)
 	}
 	g_next = 0;
 	g_refuse = refuse;
+	g_refused = false;
 }
 
 bool
@@ -54,6 +56,12 @@ memory_is_allocated(const void *start, size_t size)
 	}
 	into = (size_t)((const uint8_t *)start - piece_at(index));
 	return into < g_sizes[index] && size <= g_sizes[index] - into;
+}
+
+bool
+memory_has_refused(void)
+{
+	return g_refused;
 }
 
 unsigned
@@ -79,6 +87,7 @@ __wrap_spdk_zmalloc(size_t size, size_t align, uint64_t *unused, int numa_id, ui
 	(void)flags;
 	CHECK(size > 0 && size <= PIECE_SIZE && align <= PIECE_SIZE);
 	if (g_refuse > 0 && --g_refuse == 0) {
+		g_refused = true;
 		return NULL;
 	}
 	for (unsigned tried = 0; tried < PIECES; tried++) {
@@ -90,6 +99,7 @@ __wrap_spdk_zmalloc(size_t size, size_t align, uint64_t *unused, int numa_id, ui
 			return memset(piece_at(index), 0, size);
 		}
 	}
+	g_refused = true;
 	return NULL;
 }
 
@@ -103,7 +113,9 @@ __wrap_spdk_free(void *buf)
 	}
 	index = (size_t)((uint8_t *)buf - g_arena) / STRIDE;
 	CHECK(index < PIECES && buf == piece_at(index) && g_sizes[index] > 0);
-	device_memory_is_freed(buf);
+	/* What the engine was told to use is its own until it has stopped. */
+	CHECK(device_is_stopped() ||
+	      (buf != g_device.chain_memory && buf != g_device.completion_memory));
 	ASAN_POISON_MEMORY_REGION(buf, g_sizes[index]);
 	g_sizes[index] = 0;
 }

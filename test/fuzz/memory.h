@@ -17,6 +17,8 @@ void memory_init(void);
 void memory_begin(unsigned refuse);
 /** Whether all of a range is allocated. */
 bool memory_is_allocated(const void *start, size_t size);
+/** Whether there was no memory for an allocation. */
+bool memory_has_refused(void);
 /** \return the number of pieces that are allocated. */
 unsigned memory_pieces(void);
 

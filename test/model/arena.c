@@ -87,8 +87,9 @@ is_called(uint8_t kind)
 }
 
 /*
- * What the host's functions reach begins and ends at multiples of 8. They may copy less than they
- * are asked for, so a completion word that is in their reach only in part would be written in part.
+ * TEMPORARY, see README.md. What the host's functions reach begins and ends at multiples of 8. They
+ * may copy less than they are asked for, so a completion word that is in their reach only in part
+ * would be written in part.
  */
 static void
 keep_words_whole(const struct arena *arena, uint32_t *offset, uint32_t *len, uint8_t kind)

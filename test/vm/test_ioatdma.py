@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The kernel's ioatdma finds, tests and registers emulated functions."""
 
-from rig import KERNELS, Server, case, expect, needs_server, no_complaints, passes_dmatest, run, scenario
+from rig import (KERNELS, Server, case, expect, needs_server, no_complaints, passes_dmatest, run,
+                 scenario)
 from vm import Vm
 
 # What the driver makes of each part: its version of the engine, and what it uses it for. It treats

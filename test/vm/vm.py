@@ -143,7 +143,8 @@ class Vm:
         if self.process:
             self.process.kill()
             self.process.wait()
-            self.process.stdin.close()
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def story(self):

@@ -4,12 +4,13 @@
 
 # mark; since: what has been added to the kernel's log since the last mark, without the times.
 marks=0
+marker=mark
 mark() {
     marks=$((marks + 1))
-    echo "udma-vm: mark $marks" >/dev/kmsg
+    echo "udma-vm: $marker $marks" >/dev/kmsg
 }
 since() {
-    dmesg | sed -n "/udma-vm: mark $marks\$/,\$s/^\[[^]]*\] //p" | tail -n +2
+    dmesg | sed -n "/udma-vm: $marker $marks\$/,\$s/^\[[^]]*\] //p" | tail -n +2
 }
 
 # What no test may make the kernel say.
@@ -34,12 +35,19 @@ interrupts() {
         print sum }' /proc/interrupts
 }
 
-# reload [PARAMETER=VALUE …]: ioatdma anew.
+# channel FUNCTION: the channel that belongs to it.
+channel() {
+    basename "/sys/bus/pci/devices/$1/dma/"*
+}
+
+# reload [PARAMETER=VALUE …]: ioatdma anew. By itself it looks every 200 ms for completions of which no
+# interrupt told, and resets a channel without any for 400 ms; here an interrupt that is lost makes a
+# test fail, and a machine that is slow does not.
 reload() {
     if [ -d /sys/module/ioatdma ]; then
         modprobe -r ioatdma || return
     fi
-    modprobe ioatdma "$@"
+    modprobe ioatdma completion_timeout=1000000 "$@"
 }
 
 # dmatest_start "CHANNEL …" [PARAMETER=VALUE …]: begins a run of the kernel's own test of channels.
@@ -58,11 +66,6 @@ dmatest_start() {
     echo 1 >/sys/module/dmatest/parameters/run
 }
 
-# dmatest_stop: ends a run, however far it is, and lets go of the channels.
-dmatest_stop() {
-    modprobe -r dmatest
-}
-
 # dmatest "CHANNEL …" [PARAMETER=VALUE …]: a run to its end. Prints "THREAD TESTS FAILURES" for each
 # thread, and the first messages about failures.
 dmatest() {
@@ -78,7 +81,24 @@ dmatest() {
     since |
         sed -n 's/dmatest: \([^ :]*\): summary \([0-9]*\) tests, \([0-9]*\) failures.*/\1 \2 \3/p'
     since | grep 'dmatest: .*result #' | head -n 10
-    dmatest_stop
+    modprobe -r dmatest
+}
+
+# load_start "CHANNEL …": transfers in the background. load_stop: to their end, with what dmatest prints.
+# They are many short runs, for 6.1's dmatest takes what it is stopped in for a failure.
+load_start() {
+    touch /tmp/load
+    (
+        marker=load
+        while [ -e /tmp/load ]; do
+            dmatest "$1" iterations=200 threads_per_chan=2
+        done
+    ) >/tmp/load.log 2>&1 &
+}
+load_stop() {
+    rm /tmp/load
+    wait
+    cat /tmp/load.log
 }
 
 # fault CHANNEL [PARAMETER=VALUE …]: makes a channel fail (udma_fault.c), and prints what became of it.
@@ -94,14 +114,7 @@ fault() {
     [ $loaded -eq 0 ] && rmmod udma_fault
 }
 
-# Unbinds every function from ioatdma, and binds it again.
+# rebind FUNCTION: takes a function from ioatdma, and gives it back.
 rebind() {
-    local all function
-    all=$(functions)
-    for function in $all; do
-        echo "$function" >/sys/bus/pci/drivers/ioatdma/unbind || return
-    done
-    for function in $all; do
-        echo "$function" >/sys/bus/pci/drivers/ioatdma/bind || return
-    done
+    echo "$1" >/sys/bus/pci/drivers/ioatdma/unbind && echo "$1" >/sys/bus/pci/drivers/ioatdma/bind
 }
