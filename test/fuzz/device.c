@@ -44,7 +44,7 @@ device_max_piece(void)
 	return order == 0 ? 1ull << 31 : 1ull << order;
 }
 
-/* ---- Registers, as test/fuzz/spdk/mmio.h hands them over ---- */
+/* ---- Registers, as shadow/spdk/mmio.h hands them over ---- */
 
 static unsigned
 offset_of(const volatile void *address, unsigned width)

@@ -26,7 +26,8 @@ def probe(kernel, part, functions):
         with case(f"{title}: ioatdma takes every function, and its self-test passes"):
             expect(len(guest.sh("functions").split()) == functions, guest.sh("since"))
             no_complaints(guest)
-        with case(f"{title}: each registers a channel, version {version}, {", ".join(sorted(operations))}"):
+        offered = ", ".join(sorted(operations))
+        with case(f"{title}: each registers a channel, version {version}, {offered}"):
             channels = guest.sh("channels").split()
             expect(len(channels) == functions, channels)
             for channel in channels:
