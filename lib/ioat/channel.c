@@ -157,9 +157,8 @@ udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position)
 	write_chainaddr(chan->bar, slot_iova(chan, position));
 }
 
-/** Section 12.2: one null descriptor proves that the engine reaches our memory. */
-static int
-start(struct spdk_ioat_chan *chan)
+int
+udma_ioat_start(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(START_LIMIT_US);
 	uint32_t chanerr = 0;
@@ -203,9 +202,16 @@ forget(struct spdk_ioat_chan *chan)
 	chan->head = chan->announced = chan->completed = 0;
 	chan->request_head = chan->request_tail = 0;
 	chan->error = chan->refuse = 0;
+	chan->failures = chan->untold = chan->recoveries = 0;
 	chan->failed = false;
 	chan->halts = 0;
 	chan->halted_at = 0;
+}
+
+bool
+udma_ioat_is_gone(const struct spdk_ioat_chan *chan)
+{
+	return read_chansts(chan->bar) == UINT64_MAX || spdk_pci_device_is_removed(chan->device);
 }
 
 bool
@@ -213,8 +219,8 @@ udma_ioat_engine_stops(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 
-	if (chan->error == -ENODEV || read_chansts(chan->bar) == UINT64_MAX ||
-	    udma_ioat_reset_engine(chan) == 0) {
+	/* One that is said to be removed may answer yet. */
+	if (read_chansts(chan->bar) == UINT64_MAX || udma_ioat_reset_engine(chan) == 0) {
 		return true;
 	}
 	/* The last resort, one level below the engine: it may not master the bus. */
@@ -357,8 +363,8 @@ allocate(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
-static int
-enable_bus_mastering(struct spdk_ioat_chan *chan)
+int
+udma_ioat_enable_bus_mastering(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 	int rc = spdk_pci_device_cfg_read16(chan->device, &command, PCI_COMMAND);
@@ -395,7 +401,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 		rc = udma_ioat_reset_engine(chan);
 	}
 	if (rc == 0) {
-		rc = enable_bus_mastering(chan);
+		rc = udma_ioat_enable_bus_mastering(chan);
 	}
 	if (rc == 0) {
 		rc = allocate(chan);
@@ -403,7 +409,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = start(chan);
+	rc = udma_ioat_start(chan);
 	/* An engine that halts or hangs at a fill still copies. */
 	if (rc == 0 && (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) &&
 	    !try_fill(chan)) {
@@ -414,7 +420,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 		rc = udma_ioat_reset_engine(chan);
 		if (rc == 0) {
 			forget(chan);
-			rc = start(chan);
+			rc = udma_ioat_start(chan);
 		}
 	}
 	if (rc == 0) {
@@ -467,10 +473,10 @@ drain(struct spdk_ioat_chan *chan)
 
 	spdk_ioat_flush(chan);
 	while (chan->request_tail != chan->request_head && !chan->failed) {
-		uint64_t before = chan->completed;
+		uint64_t before = chan->completed + chan->progress;
 
 		spdk_ioat_process_events(chan);
-		if (chan->completed != before) {
+		if (chan->completed + chan->progress != before) {
 			patience = patience_of(DRAIN_LIMIT_US);
 		} else if (!wait_a_little(&patience)) {
 			break;
@@ -497,7 +503,7 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 		SPDK_ERRLOG("%s: detached with %" PRIu64 " requests that did not finish; they are "
 			    "aborted\n",
 			    chan->name, chan->request_head - chan->request_tail);
-		udma_ioat_give_up(chan, UDMA_IOAT_ABORTED, 0);
+		udma_ioat_give_up(chan, UDMA_IOAT_ABORTED);
 		chan->depth++;
 		udma_ioat_call_back(chan);
 		chan->depth--;
@@ -512,49 +518,4 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 	if (chan->depth == 0) {
 		udma_ioat_free(chan);
 	}
-}
-
-int
-udma_ioat_reset(struct spdk_ioat_chan *chan)
-{
-	int rc;
-
-	if (chan->refuse == -ESHUTDOWN) {
-		return -ESHUTDOWN;
-	}
-	if (!chan->failed) {
-		return udma_ioat_abort(chan);
-	}
-	chan->depth++;
-	udma_ioat_call_back(chan);
-	if (--chan->depth == 0 && chan->detached) {
-		udma_ioat_free(chan);
-		return -ESHUTDOWN;
-	}
-	if (read_chansts(chan->bar) == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
-		SPDK_ERRLOG("%s: the channel cannot be reset: the device is gone\n", chan->name);
-		return -ENODEV;
-	}
-	rc = udma_ioat_reset_engine(chan);
-	if (rc == 0) {
-		/* A last resort may have taken it away, or a reset of the function. */
-		rc = enable_bus_mastering(chan);
-	}
-	if (rc == 0) {
-		chan->error = 0;
-		chan->refuse = 0;
-		chan->halts = 0;
-		__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
-		rc = start(chan);
-	}
-	if (rc != 0) {
-		chan->error = rc;
-		udma_ioat_refuse(chan, rc);
-		__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
-		return rc;
-	}
-	chan->before.descriptors++;
-	chan->before.doorbells++;
-	chan->recoveries++;
-	return 0;
 }

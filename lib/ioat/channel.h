@@ -37,6 +37,7 @@
 /* What a request is beside a callback of SPDK's kind. */
 #define UDMA_IOAT_TELLS_STATUS 0x1 /* cb_fn is an udma_ioat_cb */
 #define UDMA_IOAT_FENCED       0x2 /* what is behind waits for it */
+#define UDMA_IOAT_SILENT       0x4 /* whoever has ended it knows: polls do not tell of it */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "descriptors are little-endian, and written as they lie in memory; fates are set by one store"
@@ -89,17 +90,19 @@ struct spdk_ioat_chan {
 	uint64_t completed;         /* read by other threads (quiesce.c) */
 	uint64_t request_tail;
 	uint64_t ring_iova;
-	bool failed; /* for good; read by other threads (quiesce.c) */
-	int error;   /* what a poll returns that has nothing else to report: once, unless failed */
+	bool failed; /* until it is reset; read by other threads (quiesce.c) */
+	int error;   /* what a poll returns that has nothing else to report; 0: nothing */
 	int refuse;  /* what new requests are refused with */
 	bool stalled;
-	uint64_t stalled_at; /* ticks */
-	uint64_t look_at;    /* ticks: when a stalled channel's status is looked at */
+	uint64_t look_at;  /* ticks: when a stalled channel's status is looked at next */
+	uint64_t waited;   /* ticks in which it was watched and finished nothing */
+	uint64_t progress; /* descriptors that its status says it has finished, without a word */
 
 	/* The rest is cold. */
 	struct udma_ioat_stats before; /* what bringing it up has counted */
 	uint64_t doorbells;
 	uint64_t failures; /* requests that have ended with an error */
+	uint64_t untold;   /* those of SPDK's among them that are an error of polls to come */
 	uint64_t recoveries;
 	uint64_t halted_at; /* `completed` at the last halt */
 	unsigned halts;     /* in a row, without a descriptor that succeeded */
@@ -130,12 +133,12 @@ void udma_ioat_make_null(struct spdk_ioat_chan *chan, uint64_t position);
 /* ring.c */
 
 /**
- * Calls the callbacks of what has ended. Each may submit, poll and detach: without `depth` raised
- * the channel may be gone afterwards.
- *
- * \return how many ended well, or were told how they ended; if none, the error to report.
+ * Calls the callbacks of what has ended. Each may submit, poll and detach: the caller has raised
+ * `depth`, so that the channel is still there.
  */
-int udma_ioat_call_back(struct spdk_ioat_chan *chan);
+void udma_ioat_call_back(struct spdk_ioat_chan *chan);
+/** Lowers `depth` again. \return `rc`, or -ESHUTDOWN: it was detached, and may be freed. */
+int udma_ioat_leave(struct spdk_ioat_chan *chan, int rc);
 /** Refuses requests from now on with an errno. */
 void udma_ioat_refuse(struct spdk_ioat_chan *chan, int error);
 /**
@@ -150,15 +153,15 @@ bool udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word);
 /** How long an engine with descriptors to carry out may finish none. Tests make it shorter. */
 extern uint64_t udma_ioat_hang_us;
 
-/** After a halt: ends the request at fault and goes on behind it, or fails. */
-void udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known);
+/** After a halt: ends the request at fault with its cause and goes on behind it, or fails. */
+void udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t chanerr);
 /**
  * Takes the channel out of use, with one log line: stops the engine, and ends every request that
- * has not completed.
+ * has not completed. If the device is gone, that is the reason.
  */
 void udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what);
 /** Stops the engine and ends every request that has not completed; polls tell of it. */
-void udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status, uint32_t chanerr);
+void udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status);
 
 /* channel.c */
 
@@ -167,6 +170,15 @@ int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **cha
 /** Section 12.1, from any state. Afterwards the engine touches no memory. \return 0; -EIO, logged.
  */
 int udma_ioat_reset_engine(struct spdk_ioat_chan *chan);
+/** Lets the device reach memory: section 14.5, step 1. \return 0; a negative errno, logged. */
+int udma_ioat_enable_bus_mastering(struct spdk_ioat_chan *chan);
+/**
+ * Section 12.2, of an engine that was reset: one null descriptor, the driver's own, proves that it
+ * reaches our memory. \return 0; -EIO, logged.
+ */
+int udma_ioat_start(struct spdk_ioat_chan *chan);
+/** Whether nothing answers any more. */
+bool udma_ioat_is_gone(const struct spdk_ioat_chan *chan);
 /** Arms an engine that was reset for the descriptors from a position on. */
 void udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position);
 /** \return whether the engine can be relied on to write nothing more. */

@@ -10,29 +10,10 @@
 #include "spdk/log.h"
 #include "spdk/util.h"
 
-/* How long a channel whose completion word says HALTED may show another state. */
-#define CAUSE_LIMIT_US 1000000
-
 /* Halts in a row, without one descriptor that succeeds, that a channel survives. */
 #define HALTS_LIMIT 1024
 
 uint64_t udma_ioat_hang_us = 10000000;
-
-/**
- * The engine stores the word first and shows the registers afterwards (section 9); one that is
- * emulated by a thread, when that has its turn. The cause is there once the state is.
- */
-static uint32_t
-cause_of_halt(const struct spdk_ioat_chan *chan)
-{
-	uint64_t end = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * CAUSE_LIMIT_US;
-
-	while ((read_chansts(chan->bar) & SPDK_IOAT_CHANSTS_STATUS) != SPDK_IOAT_CHANSTS_HALTED &&
-	       spdk_get_ticks() < end) {
-		sched_yield();
-	}
-	return read_chanerr(chan->bar);
-}
 
 static struct udma_ioat_request *
 request_at(const struct spdk_ioat_chan *chan, uint64_t index)
@@ -181,17 +162,29 @@ blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
 	__atomic_store_n(&chan->completed, behind, __ATOMIC_RELEASE);
 }
 
-void
-udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known)
+/** Fails at a halt. The request at fault ends with its cause, the others because of it. */
+static void
+fail_at_halt(struct spdk_ioat_chan *chan, uint32_t chanerr, const char *what)
 {
-	uint32_t chanerr = cause_of_halt(chan);
+	if (chan->completed != chan->announced) {
+		condemn(chan, first_open(chan), status_of(chanerr), chanerr);
+	}
+	udma_ioat_fail(chan, UDMA_IOAT_FAILED, what);
+}
 
+void
+udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t chanerr)
+{
+	if (udma_ioat_is_gone(chan)) {
+		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
+		return;
+	}
 	if (is_hopeless(chan)) {
-		udma_ioat_fail(chan, UDMA_IOAT_FAILED, "the channel halts again and again");
+		fail_at_halt(chan, chanerr, "the channel halts again and again");
 		return;
 	}
 	if (udma_ioat_reset_engine(chan) != 0) {
-		udma_ioat_fail(chan, UDMA_IOAT_FAILED, "the channel cannot be restarted");
+		fail_at_halt(chan, chanerr, "the channel cannot be restarted");
 		return;
 	}
 	chan->recoveries++;
@@ -205,8 +198,24 @@ udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known)
 
 /* ---- Giving up ---- */
 
+/** What an engine that was stopped has finished is what the last word that it has stored says. */
+static void
+take_last_word(struct spdk_ioat_chan *chan)
+{
+	udma_ioat_advance(chan, __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE));
+}
+
+/** Nothing that has been built is carried out any more. */
+static void
+skip_to_head(struct spdk_ioat_chan *chan)
+{
+	chan->before.descriptors += chan->head - chan->announced;
+	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
+	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
+}
+
 void
-udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status, uint32_t chanerr)
+udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
 {
 	/* Whoever hears that a request has ended may use its memory for something else. */
 	if (!udma_ioat_engine_stops(chan)) {
@@ -214,85 +223,153 @@ udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status, uin
 			    "requests that have failed\n",
 			    chan->name);
 	}
-	condemn_from(chan, first_open(chan), status, chanerr);
-	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
-	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
+	take_last_word(chan);
+	condemn_from(chan, first_open(chan), status, 0);
+	skip_to_head(chan);
 }
 
 void
 udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what)
 {
-	uint32_t chanerr = status == UDMA_IOAT_GONE ? 0 : read_chanerr(chan->bar);
+	bool gone = udma_ioat_is_gone(chan);
+	uint32_t chanerr = gone ? 0 : read_chanerr(chan->bar);
 	uint64_t first = first_open(chan);
-	int error = status == UDMA_IOAT_GONE ? -ENODEV : -EIO;
+	int error = gone ? -ENODEV : -EIO;
 	char causes[256];
 
 	SPDK_ERRLOG("%s: %s (CHANERR %#x: %s) after %" PRIu64 " descriptors; %" PRIu64
 		    " requests have failed and new ones are refused: udma_ioat_reset() it, or "
 		    "detach it and probe again\n",
-		    chan->name, what, chanerr,
+		    chan->name, gone ? "the device is gone" : what, chanerr,
 		    udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)), chan->completed,
 		    chan->request_head - first);
 	chan->error = error;
 	/* What detaches the channel already has said why. */
 	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);
 	__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
-	udma_ioat_give_up(chan, status, chanerr);
+	udma_ioat_give_up(chan, gone ? UDMA_IOAT_GONE : status);
 }
 
 /* ---- On demand ---- */
 
-/** Ends a call in which callbacks have run. \return what it returns: the channel may be gone. */
+/** \return what a channel that has failed returns; 0. */
 static int
-leave(struct spdk_ioat_chan *chan, int rc)
+error_of(const struct spdk_ioat_chan *chan)
 {
-	if (--chan->depth == 0 && chan->detached) {
-		udma_ioat_free(chan);
-		return -ESHUTDOWN;
-	}
-	return rc;
+	return chan->failed ? chan->error : 0;
 }
 
 int
 udma_ioat_drain(struct spdk_ioat_chan *chan, uint64_t timeout_us)
 {
 	uint64_t start = spdk_get_ticks();
-	uint64_t limit = spdk_get_ticks_hz() / 1000000 * timeout_us;
+	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
+	uint64_t limit = timeout_us < UINT64_MAX / per_us ? timeout_us * per_us : UINT64_MAX;
+	uint64_t last = chan->request_head; /* callbacks may build more */
+	uint64_t errors = 0;
 	bool in_time = true;
 
 	spdk_ioat_flush(chan);
 	chan->depth++;
-	while (chan->request_tail != chan->request_head && in_time) {
-		spdk_ioat_process_events(chan);
+	while (chan->request_tail < last && in_time) {
+		errors += spdk_ioat_process_events(chan) < 0;
 		in_time = spdk_get_ticks() - start < limit;
 	}
-	return leave(chan, chan->failed                               ? chan->error
-			   : chan->request_tail != chan->request_head ? -ETIMEDOUT
-								      : 0);
+	/* They are for the polls of whoever has built what has failed. */
+	if (errors > 0 && !chan->failed) {
+		chan->untold += errors;
+		chan->error = -EIO;
+	}
+	return udma_ioat_leave(chan, chan->failed                ? chan->error
+				     : chan->request_tail < last ? -ETIMEDOUT
+								 : 0);
+}
+
+/** Ends everything that has not finished; the channel goes on. */
+static void
+abort_all(struct spdk_ioat_chan *chan)
+{
+	uint64_t first;
+
+	if (udma_ioat_reset_engine(chan) != 0) {
+		udma_ioat_fail(chan, UDMA_IOAT_ABORTED, "the engine cannot be stopped");
+		return;
+	}
+	take_last_word(chan);
+	first = first_open(chan);
+	condemn_from(chan, first, UDMA_IOAT_ABORTED, 0);
+	for (; first != chan->request_head; first++) {
+		request_at(chan, first)->fate.what |= UDMA_IOAT_SILENT;
+	}
+	skip_to_head(chan);
+	udma_ioat_arm(chan, chan->head);
 }
 
 int
 udma_ioat_abort(struct spdk_ioat_chan *chan)
 {
-	if (chan->failed) {
-		return chan->error;
-	}
-	if (udma_ioat_reset_engine(chan) != 0) {
-		udma_ioat_fail(chan, UDMA_IOAT_ABORTED, "the engine cannot be stopped");
-	} else {
-		/* The last word it has stored says what it had finished. */
-		udma_ioat_advance(chan, __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE));
-		condemn_from(chan, first_open(chan), UDMA_IOAT_ABORTED, 0);
-		__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
-		__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
-		udma_ioat_arm(chan, chan->head);
+	if (!chan->failed) {
+		abort_all(chan);
 	}
 	chan->depth++;
 	udma_ioat_call_back(chan);
-	if (!chan->failed) {
-		chan->error = 0; /* whoever aborts knows it */
+	return udma_ioat_leave(chan, error_of(chan));
+}
+
+/** From the engine's reset on, as at attach. */
+static int
+bring_back(struct spdk_ioat_chan *chan)
+{
+	int rc = udma_ioat_reset_engine(chan);
+
+	if (rc == 0) {
+		/* A last resort may have taken it away, or a reset of the function. */
+		rc = udma_ioat_enable_bus_mastering(chan);
 	}
-	return leave(chan, chan->error);
+	if (rc != 0) {
+		return rc;
+	}
+	chan->error = chan->refuse = 0;
+	chan->untold = 0;
+	chan->halts = 0;
+	__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
+	rc = udma_ioat_start(chan);
+	chan->before.descriptors++;
+	chan->before.doorbells++;
+	if (rc != 0) {
+		chan->error = rc;
+		udma_ioat_refuse(chan, rc);
+		__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
+		udma_ioat_engine_stops(chan);
+		return rc;
+	}
+	chan->recoveries++;
+	return 0;
+}
+
+int
+udma_ioat_reset(struct spdk_ioat_chan *chan)
+{
+	int rc;
+
+	if (chan->refuse == -ESHUTDOWN) {
+		return -ESHUTDOWN;
+	}
+	if (!chan->failed) {
+		return udma_ioat_abort(chan);
+	}
+	chan->depth++;
+	udma_ioat_call_back(chan);
+	rc = udma_ioat_leave(chan, 0);
+	/* A callback may have detached it, or reset it. */
+	if (rc != 0 || !chan->failed) {
+		return rc;
+	}
+	if (udma_ioat_is_gone(chan)) {
+		SPDK_ERRLOG("%s: the channel cannot be reset: the device is gone\n", chan->name);
+		return -ENODEV;
+	}
+	return bring_back(chan);
 }
 
 enum udma_ioat_state

@@ -13,6 +13,9 @@
 /* A stalled channel is looked at this often: "noticed within a millisecond of polling". */
 #define LOOKS_PER_SECOND 2000
 
+/* How long a channel whose completion word says HALTED may show no cause. */
+#define CAUSE_LIMIT_US 1000000
+
 void
 spdk_ioat_flush(struct spdk_ioat_chan *chan)
 {
@@ -37,22 +40,39 @@ udma_ioat_refuse(struct spdk_ioat_chan *chan, int error)
 	chan->limit = chan->head;
 }
 
-bool
-udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word)
+#define NOT_OUTSTANDING UINT64_MAX
+
+/** \return how many descriptors more have succeeded, by an address; NOT_OUTSTANDING. */
+static inline uint64_t
+newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
 {
 	uint64_t into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
 	uint64_t newly;
 
 	if (into >= (uint64_t)UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
-		return false;
+		return NOT_OUTSTANDING;
 	}
 	newly = (into / sizeof(union spdk_ioat_hw_desc) + 1 - chan->completed) &
 		UDMA_IOAT_RING_MASK;
-	if (newly > chan->announced - chan->completed) {
+	return newly > chan->announced - chan->completed ? NOT_OUTSTANDING : newly;
+}
+
+static inline __attribute__((always_inline)) bool
+advance(struct spdk_ioat_chan *chan, uint64_t word)
+{
+	uint64_t newly = newly_completed(chan, word);
+
+	if (newly == NOT_OUTSTANDING) {
 		return false;
 	}
 	__atomic_store_n(&chan->completed, chan->completed + newly, __ATOMIC_RELEASE);
 	return true;
+}
+
+bool
+udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word)
+{
+	return advance(chan, word);
 }
 
 /** The bytes that the first descriptors of a request, which is over, have moved. */
@@ -97,7 +117,7 @@ release(struct spdk_ioat_chan *chan, uint64_t end)
 /**
  * Ends a request that has more to tell than that it has succeeded.
  *
- * \return whether it counts as an event: a failed one of SPDK's is an error of the channel instead.
+ * \return whether it counts as an event: a failed one of SPDK's is an error of a poll instead.
  */
 static bool __attribute__((noinline))
 end_request(struct spdk_ioat_chan *chan, struct udma_ioat_request request)
@@ -108,7 +128,10 @@ end_request(struct spdk_ioat_chan *chan, struct udma_ioat_request request)
 	if (result.status != UDMA_IOAT_OK) {
 		chan->failures++;
 		if (!(request.fate.what & UDMA_IOAT_TELLS_STATUS)) {
-			chan->error = result.status == UDMA_IOAT_GONE ? -ENODEV : -EIO;
+			if (!(request.fate.what & UDMA_IOAT_SILENT) && !chan->failed) {
+				chan->untold++;
+				chan->error = -EIO;
+			}
 			return false;
 		}
 	}
@@ -118,24 +141,24 @@ end_request(struct spdk_ioat_chan *chan, struct udma_ioat_request request)
 	return true;
 }
 
-/** What a poll returns that has found nothing else. Only a failed channel says it again. */
+/** What a poll returns that has found nothing else: once for each request, unless failed. */
 static int
 take_error(struct spdk_ioat_chan *chan)
 {
 	int error = chan->error;
 
-	if (!chan->failed) {
+	if (!chan->failed && error != 0 && --chan->untold == 0) {
 		chan->error = 0;
 	}
 	return error;
 }
 
-int
-udma_ioat_call_back(struct spdk_ioat_chan *chan)
+/** \return how many ended well, or were told how they ended. */
+static inline int
+call_back(struct spdk_ioat_chan *chan)
 {
 	int count = 0;
 
-	chan->depth++;
 	while (chan->request_tail != chan->request_head) {
 		const struct udma_ioat_request *request =
 			&chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK];
@@ -157,6 +180,34 @@ udma_ioat_call_back(struct spdk_ioat_chan *chan)
 			cb_fn(cb_arg);
 		}
 	}
+	return count;
+}
+
+void
+udma_ioat_call_back(struct spdk_ioat_chan *chan)
+{
+	call_back(chan);
+}
+
+int
+udma_ioat_leave(struct spdk_ioat_chan *chan, int rc)
+{
+	bool detached = chan->detached;
+
+	if (--chan->depth == 0 && detached) {
+		udma_ioat_free(chan);
+	}
+	return detached ? -ESHUTDOWN : rc;
+}
+
+/** Ends a poll. The channel may be gone afterwards. \return what it returns. */
+static int
+report(struct spdk_ioat_chan *chan)
+{
+	int count;
+
+	chan->depth++;
+	count = call_back(chan);
 	if (count == 0) {
 		count = take_error(chan);
 	}
@@ -164,6 +215,23 @@ udma_ioat_call_back(struct spdk_ioat_chan *chan)
 		udma_ioat_free(chan);
 	}
 	return count;
+}
+
+/**
+ * The engine stores the word first and shows the registers afterwards (section 9); one that is
+ * emulated by a thread, when that has its turn. Until then they may be as the last reset has left
+ * them, HALTED and without a cause.
+ */
+static uint32_t __attribute__((noinline, cold)) cause_of_halt(const struct spdk_ioat_chan *chan)
+{
+	uint64_t end = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * CAUSE_LIMIT_US;
+	uint32_t chanerr = read_chanerr(chan->bar);
+
+	while (chanerr == 0 && spdk_get_ticks() < end) {
+		sched_yield();
+		chanerr = read_chanerr(chan->bar);
+	}
+	return chanerr;
 }
 
 /** The completion word has changed. */
@@ -174,18 +242,18 @@ static int __attribute__((noinline)) take_completion(struct spdk_ioat_chan *chan
 	chan->seen = word;
 	chan->stalled = false;
 	if (spdk_unlikely(chan->failed)) {
-		return udma_ioat_call_back(chan);
+		return report(chan);
 	}
 	if (spdk_unlikely(word == SPDK_IOAT_CHANSTS_HALTED)) {
 		/* Nothing was good since the engine was armed (section 9). */
-		udma_ioat_recover(chan, chan->completed == chan->base);
-	} else if (spdk_unlikely(!udma_ioat_advance(chan, word))) {
+		udma_ioat_recover(chan, chan->completed == chan->base, cause_of_halt(chan));
+	} else if (spdk_unlikely(!advance(chan, word))) {
 		udma_ioat_fail(chan, UDMA_IOAT_UNKNOWN,
 			       "the completion word holds an address that is not outstanding");
 	} else if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED)) {
-		udma_ioat_recover(chan, true);
+		udma_ioat_recover(chan, true, cause_of_halt(chan));
 	}
-	return udma_ioat_call_back(chan);
+	return report(chan);
 }
 
 /** Whether a status that was read in two halves is one (section 13, torn status). */
@@ -206,8 +274,56 @@ is_as_reset(const struct spdk_ioat_chan *chan, uint64_t status)
 	       read_chanerr(chan->bar) == 0;
 }
 
+/** A halt that was not pushed to memory. */
+static void
+recover_by_status(struct spdk_ioat_chan *chan, uint64_t status)
+{
+	bool none = (status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == 0;
+	bool known = is_whole(chan, status) &&
+		     (none ? chan->completed == chan->base : advance(chan, status));
+
+	udma_ioat_recover(chan, known, read_chanerr(chan->bar));
+}
+
+/** Whether an idle engine has finished all, and only the word was lost. */
+static bool
+take_lost_word(struct spdk_ioat_chan *chan, uint64_t status)
+{
+	if (newly_completed(chan, status) != chan->announced - chan->completed ||
+	    !is_whole(chan, status)) {
+		return false;
+	}
+	/* An older address in it would be taken for one of the next lap (quiesce.c). An idle engine
+	 * stores nothing. */
+	chan->seen = status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK;
+	__atomic_store_n((uint64_t *)chan->completion_line, chan->seen, __ATOMIC_RELEASE);
+	advance(chan, status);
+	chan->stalled = false;
+	return true;
+}
+
+/**
+ * Whether an engine has finished nothing for too long. A batch has one word, its status goes on
+ * with each descriptor. No look counts for more than an eighth: where the program is stopped, as by
+ * a debugger, an engine in it is stopped too.
+ */
+static bool
+hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
+{
+	uint64_t limit = udma_ioat_hang_us * (spdk_get_ticks_hz() / 1000000);
+	uint64_t newly = newly_completed(chan, status);
+
+	if (newly != NOT_OUTSTANDING && newly > chan->progress) {
+		chan->progress = newly;
+		chan->waited = 0;
+	} else {
+		chan->waited += spdk_min(passed, limit / 8);
+	}
+	return chan->waited > limit;
+}
+
 /** Looks at the status register of a channel that has been making no progress. */
-static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uint64_t now)
+static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uint64_t passed)
 {
 	uint64_t status = read_chansts(chan->bar);
 	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
@@ -220,41 +336,35 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
 	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(chan, status)) {
-		/* The halt was not pushed to memory. */
-		uint64_t address = status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK;
-		bool known =
-			is_whole(chan, status) && (address == 0 ? chan->completed == chan->base
-								: udma_ioat_advance(chan, status));
-
-		udma_ioat_recover(chan, known);
-	} else if (state == SPDK_IOAT_CHANSTS_IDLE && is_whole(chan, status) &&
-		   (status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) ==
-			   chan->ring_iova + ((chan->announced - 1) & UDMA_IOAT_RING_MASK) *
-						     sizeof(union spdk_ioat_hw_desc)) {
-		/* All is done, only the word was lost. */
-		udma_ioat_advance(chan, status);
-	} else if (now - chan->stalled_at > udma_ioat_hang_us * (spdk_get_ticks_hz() / 1000000)) {
+		recover_by_status(chan, status);
+	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
+		return report(chan);
+	} else if (hangs(chan, status, passed)) {
 		udma_ioat_fail(chan, UDMA_IOAT_HUNG, "the engine makes no progress");
 	} else {
 		return 0;
 	}
-	return udma_ioat_call_back(chan);
+	return report(chan);
 }
 
 /** The completion word has not changed, and descriptors are outstanding. */
 static int __attribute__((noinline)) wait_or_look(struct spdk_ioat_chan *chan)
 {
 	uint64_t now = spdk_get_ticks();
+	uint64_t interval, passed;
 
-	if (!chan->stalled || now >= chan->look_at) {
-		bool first = !chan->stalled;
-
-		chan->stalled_at = first ? now : chan->stalled_at;
-		chan->stalled = true;
-		chan->look_at = now + spdk_get_ticks_hz() / LOOKS_PER_SECOND;
-		return first ? 0 : look(chan, now);
+	if (chan->stalled && now < chan->look_at) {
+		return 0;
 	}
-	return 0;
+	interval = spdk_get_ticks_hz() / LOOKS_PER_SECOND;
+	passed = now - chan->look_at + interval;
+	chan->look_at = now + interval;
+	if (!chan->stalled) {
+		chan->stalled = true;
+		chan->waited = chan->progress = 0;
+		return 0;
+	}
+	return look(chan, passed);
 }
 
 int
@@ -269,7 +379,7 @@ spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 	/* In a callback: the poll that called it has taken in more than it has called back. */
 	if (spdk_unlikely(chan->depth > 0) && chan->request_tail != chan->request_head &&
 	    chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK].end <= chan->completed) {
-		return udma_ioat_call_back(chan);
+		return report(chan);
 	}
 	if (spdk_unlikely(chan->error)) {
 		return take_error(chan);
@@ -294,8 +404,7 @@ void
 udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats)
 {
 	stats->requests = chan->request_head - chan->before.requests;
-	stats->completed = chan->request_tail - chan->failures -
-			   (chan->before.completed - chan->before.failed);
+	stats->completed = chan->request_tail - chan->failures - chan->before.completed;
 	stats->descriptors = chan->announced - chan->before.descriptors;
 	stats->doorbells = chan->doorbells - chan->before.doorbells;
 	stats->failed = chan->failures - chan->before.failed;

@@ -396,7 +396,10 @@ callbacks_submit_and_poll_through_errors(void **state)
 	start("1,error=1/3");
 	assert_int_equal(udma_ioat_copy(g_chan, g_dst, g_src, SIZE, 0, on_end_submit, &g_ended[0]),
 			 0);
-	assert_int_equal(udma_ioat_drain(g_chan, 60000000), 0);
+	/* What callbacks build is not what a drain waits for. */
+	while (g_order < COUNT) {
+		assert_int_equal(udma_ioat_drain(g_chan, 60000000), 0);
+	}
 	for (unsigned i = 0; i < COUNT; i++) {
 		assert_int_equal(g_ended[i].times, 1);
 		assert_int_equal(g_ended[i].result.status,
