@@ -13,12 +13,12 @@
 #include "udma/pci.h"
 
 /* Drivers in use wait 20 to 200 ms (section 12.5), silicon takes microseconds; an emulated engine
- * may have to wait for its turn on a busy machine. */
+ * may have to wait for its turn on a busy machine, where 1.5 s were seen. */
 #define SUSPEND_LIMIT_US 100000
-#define RESET_LIMIT_US   1000000
-#define START_LIMIT_US   1000000
+#define RESET_LIMIT_US   3000000
+#define START_LIMIT_US   3000000
 /* How long detach waits for an engine that completes nothing. */
-#define DRAIN_LIMIT_US 1000000
+#define DRAIN_LIMIT_US 3000000
 
 #define PCI_COMMAND            0x04
 #define PCI_COMMAND_MEMORY     0x0002

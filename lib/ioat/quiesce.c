@@ -14,7 +14,7 @@
 #include "spdk/util.h"
 
 /* An engine that completes nothing for this long keeps the memory registered. */
-#define PROGRESS_LIMIT_US 1000000
+#define PROGRESS_LIMIT_US 3000000
 
 static TAILQ_HEAD(, spdk_ioat_chan) g_channels = TAILQ_HEAD_INITIALIZER(g_channels);
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
