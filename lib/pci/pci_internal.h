@@ -76,11 +76,13 @@ bool udma_pci_is_allowed(const struct spdk_pci_addr *addr);
 
 /** What UDMA_EMULATE asks for. */
 struct udma_emulated_config {
-	unsigned count;      /* channels; 0 for none */
-	unsigned iova_bits;  /* width of the emulated IOMMU; 64 unless asked otherwise */
-	uint8_t xfercap;     /* log2 of the largest transfer */
-	uint32_t flip_every; /* flip a byte in every n-th descriptor; 0 for never */
-	char generation[8];  /* as for udma_emu_device_id() */
+	unsigned count;       /* channels; 0 for none */
+	unsigned iova_bits;   /* width of the emulated IOMMU; 64 unless asked otherwise */
+	uint8_t xfercap;      /* log2 of the largest transfer */
+	uint32_t flip_every;  /* flip a byte in every n-th descriptor; 0 for never */
+	uint32_t error_every; /* end every n-th descriptor with `error`; 0 for never */
+	uint32_t error;       /* bits of CHANERR */
+	char generation[8];   /* as for udma_emu_device_id() */
 };
 
 /** Reads a value of UDMA_EMULATE; NULL asks for none. \return 0; -EINVAL, logged. */

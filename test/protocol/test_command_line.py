@@ -6,14 +6,15 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import time
 
 from ioat import DMACOUNT, Memory, working
 from server import Server, run
 from socket_memory import SocketMemory
-from tap import end, expect, one_error_line, start, udma
-from vfio_user import (BAR0, CONFIG, Client, DMA_READ, GET_INFO, NO_REPLY, REGION_WRITE, get_info,
-                       region_write, wait_until)
+from tap import UDMA, end, expect, one_error_line, start, udma
+from vfio_user import (BAR0, CONFIG, Client, DMA_READ, GET_INFO, NO_REPLY, PATIENCE, REGION_WRITE,
+                       get_info, region_write, wait_until)
 
 SOCKET = "--socket-path="
 
@@ -36,9 +37,11 @@ class Running:
             self.server.remove()
 
 
-def refused(*args, status, parts=()):
+def refused(*args, status=(1, 2), parts=(), **options):
     """A start that fails at once, with one line that says why."""
-    done = udma("emulate", *args, status=status)
+    done = subprocess.run([UDMA, "emulate", *args], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=PATIENCE, **options)
+    expect(done.returncode in status, f"{args}: status {done.returncode}:\n{done.stderr}")
     one_error_line(done.stderr, *parts)
     expect(done.stdout == "", done.stdout)
 
@@ -141,7 +144,7 @@ def test_in_use():
         for connected in (False, True):
             if connected:
                 client = server.client()
-            refused(SOCKET + server.paths[0], status=1, parts=(server.paths[0],))
+            refused(SOCKET + server.paths[0], status=(1,), parts=(server.paths[0],))
             if connected:
                 client.call(GET_INFO, get_info())
             server.check()
@@ -150,10 +153,7 @@ def test_in_use():
 def test_twice_the_same():
     """The same path twice is refused, and nothing is left behind"""
     path = os.path.abspath("twice.sock")
-    done = start("emulate", SOCKET + path, SOCKET + path)
-    status = done.wait()
-    expect(status in (1, 2), f"status {status}")
-    one_error_line(end(done, status), path)
+    refused(SOCKET + path, SOCKET + path, parts=(path,))
     expect(not os.path.lexists(path), "left behind")
 
 
@@ -164,7 +164,7 @@ def test_no_socket():
     os.mkdir("folder")
     os.symlink("file", "link")
     for name in ("file", "folder", "link", "nowhere/socket", "file/socket"):
-        refused(SOCKET + name, status=1, parts=(name,))
+        refused(SOCKET + name, status=(1,), parts=(name,))
     with open("file") as file:
         expect(file.read() == "precious", "the file was written")
     expect(os.path.islink("link") and os.path.isdir("folder"), "replaced")
@@ -172,7 +172,7 @@ def test_no_socket():
 
 def test_second_path_bad():
     """If one of the paths cannot be served none is, and none is left behind"""
-    refused(SOCKET + "good", SOCKET + "nowhere/bad", status=1, parts=("nowhere/bad",))
+    refused(SOCKET + "good", SOCKET + "nowhere/bad", status=(1,), parts=("nowhere/bad",))
     expect(not os.path.lexists("good"), "left behind")
 
 
@@ -181,10 +181,7 @@ def test_long_path():
     fits = "x" * 107
     for length in (108, 109, 200, 5000):
         name = "y" * length if length < 255 else "./" * (length // 2)
-        done = start("emulate", SOCKET + name)
-        status = done.wait()
-        expect(status in (1, 2), f"status {status}")
-        one_error_line(end(done, status))
+        refused(SOCKET + name)
     process = start("emulate", SOCKET + fits)
     try:
         def exists():
@@ -202,7 +199,7 @@ def test_long_path():
 
 def test_empty_path():
     """An empty path is refused"""
-    refused(SOCKET, status=1)
+    refused(SOCKET)
 
 
 def served_by(descriptor, *options):
@@ -250,17 +247,12 @@ def test_listening_fd():
 def test_bad_fd():
     """--fd of what is no socket, or not open, or no number"""
     for number in ("77", "0", "1"):
-        done = start("emulate", "--fd=" + number)
-        status = done.wait()
-        expect(status in (1, 2), f"status {status}")
-        one_error_line(end(done, status), number)
+        refused("--fd=" + number, parts=(number,))
     for text in ("x", "-1", "", "3x", "99999999999999999999"):
-        refused("--fd=" + text, status=2)
+        refused("--fd=" + text, status=(2,))
     pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    done = served_by(pair[0].fileno())
-    status = done.wait()
-    expect(status in (1, 2), f"status {status}")
-    one_error_line(end(done, status))
+    number = pair[0].fileno()
+    refused(f"--fd={number}", pass_fds=(number,))
 
 
 def test_usage():
@@ -272,7 +264,7 @@ def test_usage():
                  (good, "--interrupts=msix,"), (good, "--interrupts=msixx"), (good, "--flip=x"),
                  (good, "--flip=-1"), (good, "--flip="), (good, "--flip=99999999999999999999"),
                  (good, "--polled=yes"), (good, "--json=1")):
-        refused(*args, status=2)
+        refused(*args, status=(2,))
         expect(not os.path.lexists("s"), f"{args}: a socket")
 
 
@@ -383,7 +375,7 @@ def test_interrupts_option():
 def test_polled_interrupts():
     """--polled with a kind of interrupt that it cannot offer is refused"""
     for kinds in ("intx", "msi", "msix,intx"):
-        refused(SOCKET + "s", "--polled", "--interrupts=" + kinds, status=2)
+        refused(SOCKET + "s", "--polled", "--interrupts=" + kinds, status=(2,))
 
 
 def cpu_of(pid):

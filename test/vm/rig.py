@@ -21,11 +21,11 @@ class Server:
     """`udma emulate`, serving one function on each of its sockets."""
 
     def __init__(self, functions=1, **options):
-        """options: those of the program, "_" for "-"."""
+        """options: those of the program."""
         self.folder = tempfile.TemporaryDirectory(prefix="udma-vm-")
         self.sockets = [os.path.join(self.folder.name, str(n)) for n in range(functions)]
         command = [UDMA, "emulate", *("--socket-path=" + path for path in self.sockets),
-                   *(f"--{name.replace('_', '-')}={value}" for name, value in options.items())]
+                   *(f"--{name}={value}" for name, value in options.items())]
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
                                         env=environment(), stdin=subprocess.DEVNULL,

@@ -14,7 +14,8 @@ STYLES = ("msix", "msi", "intx")
 
 def copies(kernel):
     """Two functions, by each way to interrupt, and polled."""
-    with Server(2) as server, Vm(kernel, sockets=server.sockets) as guest:
+    with Server(2, interrupts=",".join(STYLES)) as server, \
+            Vm(kernel, sockets=server.sockets) as guest:
         for style in STYLES:
             guest.sh(f"reload ioat_interrupt_style={style}")
             before = sum(map(int, guest.sh(f"interrupts {style}").split()))

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Errors of a channel, and what the kernel's driver makes of them (section 12.3 of the reference)."""
 
+import contextlib
 import re
 
 from faults import HANDLED, SPOILT, fails, fault_module
-from rig import (KERNELS, Server, case, expect, load_stop, needs_server, no_complaints,
+from rig import (KERNELS, Server, case, dmatest, expect, load_stop, needs_server, no_complaints,
                  passes_dmatest, run, scenario)
 from vm import Vm
 
@@ -53,10 +54,32 @@ def errors(kernel):
             guest.power_off()
 
 
+def forced(kernel):
+    """Four channels, each of which the server makes fail in its own way, every 100th descriptor."""
+    bits = {8: "data error", 9: "data error", 0: "test timed out", 10: "test timed out"}
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Server(1, error=f"{bit}/100")) for bit in bits]
+        sockets = [path for server in servers for path in server.sockets]
+        guest = stack.enter_context(Vm(kernel, sockets=sockets))
+        guest.sh("reload completion_timeout=1000")
+        # A copy that the driver says nothing of is waited for in vain.
+        threads, messages = dmatest(guest, 250, timeout=5000)
+        for (thread, failures), (bit, message) in zip(sorted(threads.items()), bits.items()):
+            with case(f"{kernel}: every 100th descriptor ends with bit {bit} of CHANERR, and the others "
+                      "go on"):
+                expect(2 <= failures <= 3, threads)
+                said = [line for line in messages if thread in line]
+                expect(said and all(message in line for line in said), messages)
+        with case(f"{kernel}: the kernel's log is clean, and the guest powers off"):
+            no_complaints(guest)
+            guest.power_off()
+
+
 def main():
     """ioatdma survives the errors of a channel"""
     for kernel in KERNELS:
         scenario(errors, kernel)
+        scenario(forced, kernel)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ def probe(kernel, part, functions):
         with case(f"{title}: ioatdma takes every function, and its self-test passes"):
             expect(len(guest.sh("functions").split()) == functions, guest.sh("since"))
             no_complaints(guest)
-        offered = ", ".join(sorted(operations))
-        with case(f"{title}: each registers a channel, version {version}, {offered}"):
+        with case(f"{title}: each registers a channel, of version {version}, with its operations"):
             channels = guest.sh("channels").split()
             expect(len(channels) == functions, channels)
             for channel in channels:
