@@ -51,6 +51,9 @@ def vfio(kernel, bits):
     title = f"{kernel}, vfio-pci, {bits} bits"
     with Server(2) as server, machine(kernel, server.sockets, iommu=bits) as guest:
         guest.sh("bind vfio-pci")
+        with case(f"{title}: udma list shows both functions, and that they can be had"):
+            lines = [line.split() for line in guest.sh("udma list | cat").splitlines()[1:]]
+            expect([line[3:7] for line in lines] == [["real", "vfio-pci", "-", "yes"]] * 2, lines)
         with case(f"{title}: copies and fills without a hugepage"):
             guest.sh(VERIFY)
             copies(guest)
