@@ -268,10 +268,9 @@ is_whole(const struct spdk_ioat_chan *chan, uint64_t status)
  * time to time has not seen yet that it was armed.
  */
 static bool
-is_as_reset(const struct spdk_ioat_chan *chan, uint64_t status)
+is_as_reset(const struct spdk_ioat_chan *chan, uint64_t status, uint32_t chanerr)
 {
-	return status == SPDK_IOAT_CHANSTS_HALTED && chan->completed == chan->base &&
-	       read_chanerr(chan->bar) == 0;
+	return status == SPDK_IOAT_CHANSTS_HALTED && chan->completed == chan->base && chanerr == 0;
 }
 
 /** A halt that was not pushed to memory. */
@@ -328,14 +327,23 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 	uint64_t status = read_chansts(chan->bar);
 	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 	unsigned state = status & SPDK_IOAT_CHANSTS_STATUS;
+	uint32_t chanerr = 0;
 
+	if (state == SPDK_IOAT_CHANSTS_HALTED) {
+		/* This may be what RESET has left, and the cause of a halt shown since then, before
+		 * its status and behind its word. What is read after the cause belongs to it. */
+		chanerr = read_chanerr(chan->bar);
+		status = read_chansts(chan->bar);
+		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+		state = status & SPDK_IOAT_CHANSTS_STATUS;
+	}
 	/* It may have been stored since the poll loaded it, just before the halt. */
 	if (word != chan->seen) {
 		return take_completion(chan, word);
 	}
 	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
-	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(chan, status)) {
+	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(chan, status, chanerr)) {
 		recover_by_status(chan, status);
 	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
 		return report(chan);

@@ -38,7 +38,7 @@ struct rig {
 	bool lie_at_fills;          /* completes something else at a fill, and hangs */
 	bool resume_at_command;     /* a paused device goes on when CHANCMD is written */
 	bool hangs;                 /* carries out no descriptor */
-	bool loses_words;           /* completion words do not arrive in memory */
+	bool loses_words;           /* completion words do not arrive; only while paused */
 	unsigned slow_ms;           /* what it takes for one descriptor; 0: as fast as it can */
 	bool no_config_180;         /* configuration register 180h cannot be read */
 	bool no_command;            /* nor the command register */

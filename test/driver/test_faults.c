@@ -258,19 +258,29 @@ reset_never_ends(void **state)
 	assert_works(10);
 }
 
+/** The engine carries out what has been built, and its completion word does not arrive. */
+static void
+carry_out_without_a_word(void)
+{
+	rig_pause(g_rig);
+	RIG_SET(g_rig, loses_words, true);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 10);
+	RIG_SET(g_rig, loses_words, false);
+}
+
 static void
 completion_word_is_lost(void **state)
 {
 	(void)state;
-	RIG_SET(g_rig, loses_words, true);
 	build(0, 0);
 	build_spdk(1);
-	spdk_ioat_flush(g_chan);
+	carry_out_without_a_word();
 	/* An idle engine that shows the last descriptor has finished it. */
 	assert_int_equal(poll_until(2), 0);
 	assert_ended(0, UDMA_IOAT_OK);
 	assert_int_equal(g_ended[1].times, 1);
-	RIG_SET(g_rig, loses_words, false);
+	rig_resume(g_rig);
 	assert_works(10);
 }
 
@@ -280,14 +290,11 @@ completion_word_is_lost_and_then_it_is_quiet(void **state)
 	(void)state;
 	udma_ioat_hang_us = 20000;
 	completion_word_is_lost(state);
-	RIG_SET(g_rig, loses_words, true);
 	build(20, 0);
-	spdk_ioat_flush(g_chan);
+	carry_out_without_a_word();
 	poll_until(5);
-	RIG_SET(g_rig, loses_words, false);
 	/* The time in which nothing was asked of it is not held against the next request. */
 	usleep(100000);
-	rig_pause(g_rig);
 	build(21, 0);
 	spdk_ioat_flush(g_chan);
 	for (unsigned i = 0; i < 3; i++) {
@@ -306,13 +313,10 @@ completion_word_is_lost_and_the_ring_full(void **state)
 
 	(void)state;
 	assert_int_equal(spdk_mem_register(page, 4096), 0);
-	RIG_SET(g_rig, loses_words, true);
 	build(0, 0);
-	spdk_ioat_flush(g_chan);
+	carry_out_without_a_word();
 	poll_until(1);
-	RIG_SET(g_rig, loses_words, false);
 	/* The word that was there before must not be taken for one of the next lap. */
-	rig_pause(g_rig);
 	for (unsigned i = 1; i < RING; i++) {
 		build(i, 0);
 	}
@@ -329,17 +333,13 @@ completion_word_is_lost_and_the_ring_full(void **state)
 static void
 halt_is_not_pushed(void)
 {
-	rig_pause(g_rig);
-	RIG_SET(g_rig, loses_words, true);
 	RIG_SET(g_rig, resume_at_command, true);
 	for (unsigned i = 0; i < 2; i++) {
 		build(i, 0);
 	}
 	build_bad(2, 0);
 	build_spdk(3);
-	spdk_ioat_flush(g_chan);
-	rig_step(g_rig, 10);
-	RIG_SET(g_rig, loses_words, false);
+	carry_out_without_a_word();
 	assert_int_equal(rig_read64(g_rig, BAR_CHANSTS) & 7, 3);
 }
 
@@ -376,14 +376,10 @@ halt_is_not_pushed_at_the_first_descriptor(void **state)
 {
 	(void)state;
 	assert_int_equal(udma_ioat_abort(g_chan), 0); /* armed here */
-	rig_pause(g_rig);
-	RIG_SET(g_rig, loses_words, true);
 	RIG_SET(g_rig, resume_at_command, true);
 	build_bad(0, 0);
 	build(1, 0);
-	spdk_ioat_flush(g_chan);
-	rig_step(g_rig, 10);
-	RIG_SET(g_rig, loses_words, false);
+	carry_out_without_a_word();
 	assert_int_equal(rig_read64(g_rig, BAR_CHANSTS), 3);
 	poll_until(2);
 	assert_ended(0, UDMA_IOAT_BAD_DESTINATION);
