@@ -41,8 +41,8 @@ def probe(kernel, machine):
             no_complaints(guest)
         for part, number in machine.items():
             version, operations = PARTS[part]
-            with case(f"{title}: each of {part} registers a channel, of version {version}, with its "
-                      "operations"):
+            with case(f"{title}: each of {part} registers a channel, of version {version}, with "
+                      "its operations"):
                 found = guest.sh(f"channels_of {part}").splitlines()
                 expect(len(found) == number, found)
                 for line in found:

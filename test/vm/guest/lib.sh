@@ -122,7 +122,7 @@ fault() {
     mark
     insmod /udma_fault.ko channel="$channel" "$@"
     loaded=$?
-    since | sed -n 's/^udma_fault: //p'
+    since | sed -nE 's/^udma_fault: (results|written|victim|recovered) /\1 /p'
     [ $loaded -eq 0 ] && rmmod udma_fault
 }
 
