@@ -4,10 +4,10 @@
 
 Usage: test/vm/fetch.py [--newest]
 
-All of it comes from Debian's packages, unpacked and never installed; it takes no root. It is kept in
-${UDMA_VM_CACHE:-${XDG_CACHE_HOME:-~/.cache}/udma-vm}, and once a day (at once with --newest) Debian's
-mirror is asked for something newer. Each version has a folder of its own there; removing any of
-them, or all, does no harm.
+All of it comes from Debian's packages, unpacked and never installed; it takes no root. It is kept
+in ${UDMA_VM_CACHE:-${XDG_CACHE_HOME:-~/.cache}/udma-vm}, and once a day (at once with --newest)
+Debian's mirror is asked for something newer. Each version has a folder of its own there; removing
+any of them, or all, does no harm.
 """
 
 import contextlib
