@@ -47,6 +47,14 @@ void device_emulate_channels(const char *value, unsigned channels);
 bool device_is_emulating(void);
 /** \return what was asked for, as in UDMA_EMULATE; NULL for nothing. */
 const char *device_emulation(void);
+/**
+ * Leaves channels of other NUMA nodes, and those whose node is not known.
+ *
+ * \param text a value of --numa. \return STATUS_OK; STATUS_USAGE, said.
+ */
+int device_choose_numa(const char *text);
+/** \return the node that was chosen; -1 for none. */
+int device_numa(void);
 /** \return "emulated" or "real". */
 const char *device_kind(const struct spdk_pci_device *device);
 

@@ -25,6 +25,7 @@ static const char help[] =
 	"  --depth=N          requests outstanding on each channel (default 32)\n"
 	"  --batch=N          requests built before they are announced (default 8)\n"
 	"  --channels=N       use N channels at the same time (default 1)\n"
+	"  --numa=N           use channels of NUMA node N only\n"
 	"  --cores=LIST       CPUs that drive the channels, as in 0,2-3 (default: one for each\n"
 	"                     channel, as far as there are)\n"
 	"  --seconds=N        for each size (default 2; 0.5 is possible)\n"

@@ -207,10 +207,14 @@ keep_output(struct udma_vu_link *link, const struct iovec *parts, unsigned count
 	}
 	for (unsigned i = 0; i < count; i++) {
 		size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+		size_t left = parts[i].iov_len - skip;
 
-		memcpy(link->out + link->out_size, (const char *)parts[i].iov_base + skip,
-		       parts[i].iov_len - skip);
-		link->out_size += parts[i].iov_len - skip;
+		/* A part of no length may be nowhere. */
+		if (left > 0) {
+			memcpy(link->out + link->out_size, (const char *)parts[i].iov_base + skip,
+			       left);
+		}
+		link->out_size += left;
 		sent -= skip;
 	}
 	return 0;

@@ -77,6 +77,30 @@ change_fills(struct rig *rig, const struct udma_emu_shadow *before)
 	}
 }
 
+static bool
+is_active(const struct rig *rig)
+{
+	return (udma_emu_read(rig->function.emu, BAR_CHANSTS, 8) & 7) == 0;
+}
+
+static void
+work(struct rig *rig, unsigned steps)
+{
+	/* Only an engine that works may write to it: the driver clears it before a start. */
+	uint64_t *word = rig->loses_words && is_active(rig) ? rig_completion_word(rig) : NULL;
+	uint64_t kept = word != NULL ? __atomic_load_n(word, __ATOMIC_RELAXED) : 0;
+
+	if (rig->slow_ms > 0 && is_active(rig)) {
+		usleep(rig->slow_ms * 1000);
+		steps = spdk_min(steps, 1u);
+	}
+	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
+	}
+	if (word != NULL) {
+		__atomic_store_n(word, kept, __ATOMIC_RELEASE);
+	}
+}
+
 /** With the lock held. */
 static void
 serve(struct rig *rig, unsigned steps)
@@ -92,9 +116,7 @@ serve(struct rig *rig, unsigned steps)
 		change_fills(rig, &before);
 		steps = rig->paused ? 0 : steps;
 	}
-	steps = rig->hangs ? 0 : steps;
-	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
-	}
+	work(rig, rig->hangs ? 0 : steps);
 	udma_emu_watch_publish(&rig->function.watch);
 }
 
@@ -105,6 +127,10 @@ run(void *arg)
 
 	while (!__atomic_load_n(&rig->stopping, __ATOMIC_ACQUIRE)) {
 		pthread_mutex_lock(&rig->lock);
+		if (rig->resume_at_command &&
+		    __atomic_load_n(&rig->function.watch.bar[BAR_CHANCMD], __ATOMIC_ACQUIRE) != 0) {
+			rig->paused = false;
+		}
 		if (!rig->paused) {
 			serve(rig, 16);
 		}

@@ -206,7 +206,7 @@ poll_after(uint64_t word)
 }
 
 static void
-halt_on_the_first_descriptor_reports_address_0(void **state)
+word_after_the_channel_has_failed(void **state)
 {
 	uint8_t *memory = (uint8_t *)spdk_dma_zmalloc(4096, 4096, NULL);
 	uint64_t last = rig_read64(g_rig, BAR_CHAINADDR) +
@@ -216,9 +216,10 @@ halt_on_the_first_descriptor_reports_address_0(void **state)
 	rig_pause(g_rig);
 	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 8),
 			 0);
-	/* Section 9: 0 with the state HALTED. */
+	/* Section 9: 0 with the state HALTED. The device is paused, so that its reset does not end.
+	 */
 	assert_int_equal(poll_after(3), -EIO);
-	assert_logged("0000:80:04.0: the channel halted");
+	assert_logged("0000:80:04.0: the channel cannot be restarted");
 	/* A word that comes later changes nothing, not even the right one. */
 	assert_int_equal(poll_after(last | 1), -EIO);
 	assert_int_equal(poll_after(UINT64_MAX), -EIO);
@@ -242,7 +243,7 @@ main(void)
 		WITH_CHANNEL(engine_that_nothing_stops),
 		WITH_CHANNEL(destination_not_registered),
 		WITH_CHANNEL(ring_has_its_size),
-		WITH_CHANNEL(halt_on_the_first_descriptor_reports_address_0),
+		WITH_CHANNEL(word_after_the_channel_has_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

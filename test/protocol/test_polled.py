@@ -13,7 +13,7 @@ from server import run, served
 from socket_memory import SocketMemory
 from tap import expect
 from vfio_user import (BAR0, CONFIG, GET_INFO, INTX, IRQ_INFO, MSI, MSIX, REGIONS, REGION_INFO,
-                       get_info, irq_info, region_info, wait_until)
+                       get_info, goodbye, irq_info, message, region_info, wait_until)
 
 PAGE = 4096
 BAR_SIZE = 16384
@@ -100,6 +100,12 @@ def test_no_descriptors(server):
     got = client.ask(REGION_INFO, region_info(BAR0, 4096))
     expect(got.fds == () and got.payload[16:24] == struct.pack("=Q", BAR_SIZE), f"{got}")
     working(client).works()
+
+
+@served("--polled")
+def test_descriptors_unread(server):
+    """A client that asks a thousand times for a descriptor, and leaves without reading"""
+    goodbye(server.client(), message(REGION_INFO, region_info(BAR0, 4096)) * 1000)
 
 
 @served("--polled")

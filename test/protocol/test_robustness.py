@@ -252,6 +252,16 @@ def test_long_reply_unread(server):
 
 
 @served()
+def test_errors_unread(server):
+    """Thousands of refusals that are read late come all, in their order"""
+    client = server.client()
+    for number in range(5000):
+        client.send(message(0x55, b"", number))
+    for number in range(5000):
+        client.expect_error(number, 0x55, UNKNOWN_COMMAND)
+
+
+@served()
 def test_sigpipe(server):
     """Replies are sent to nobody: SIGPIPE is ignored"""
     for _ in range(100):

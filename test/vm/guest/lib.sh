@@ -130,3 +130,72 @@ fault() {
 rebind() {
     echo "$1" >/sys/bus/pci/drivers/ioatdma/unbind && echo "$1" >/sys/bus/pci/drivers/ioatdma/bind
 }
+
+# functions_of_ours: the I/OAT functions of the machine, whoever drives them.
+functions_of_ours() {
+    grep -l 0x8086 /sys/bus/pci/devices/*/vendor | while read -r vendor; do
+        device=${vendor%/vendor}
+        case $(cat "$device/class") in
+        0x0880*) basename "$device" ;;
+        esac
+    done
+}
+
+# bind DRIVER [FUNCTION …]: gives functions, or all, to a driver; "" to none.
+bind() {
+    local driver=$1 function
+    shift
+    [ -z "$driver" ] || modprobe "$driver" || return
+    [ "$driver" != vfio-pci ] || modprobe vfio_iommu_type1 || return
+    for function in ${*:-$(functions_of_ours)}; do
+        if [ -e "/sys/bus/pci/devices/$function/driver" ]; then
+            echo "$function" >"/sys/bus/pci/devices/$function/driver/unbind" || return
+        fi
+        echo "${driver:-none}" >"/sys/bus/pci/devices/$function/driver_override"
+        echo "$function" >/sys/bus/pci/drivers_probe
+    done
+}
+
+# user COMMAND …: as a user without privileges, who owns the groups of VFIO.
+user() {
+    grep -q '^user:' /etc/passwd 2>/dev/null || {
+        mkdir -p /etc
+        echo 'user:x:1000:1000::/tmp:/bin/sh' >>/etc/passwd
+        chmod 1777 /tmp /var/tmp
+    }
+    find /dev/vfio -name '[0-9]*' -exec chown 1000 {} +
+    su user -c "$*"
+}
+
+# wait_claimed: until a process has claimed a channel.
+wait_claimed() {
+    until ls /var/tmp/spdk_pci_lock_* >/dev/null 2>&1; do sleep 0.05; done
+}
+
+# make_dax: makes the persistent memory a DAX device, as ndctl does: /dev/dax0.0.
+make_dax() {
+    local seed
+    modprobe nfit && modprobe nd_pmem && modprobe device_dax && modprobe dax_pmem || return
+    until [ -e /sys/bus/nd/devices/namespace0.0 ]; do sleep 0.1; done
+    echo namespace0.0 >/sys/bus/nd/drivers/nd_pmem/unbind
+    seed=$(cat /sys/bus/nd/devices/region0/dax_seed)
+    cd "/sys/bus/nd/devices/$seed" || return
+    echo 2097152 >align && echo ram >mode && cat /proc/sys/kernel/random/uuid >uuid &&
+        echo namespace0.0 >namespace
+    cd /
+    echo "$seed" >/sys/bus/nd/drivers/dax_pmem/bind
+    until [ -e /dev/dax0.0 ]; do sleep 0.1; done
+}
+
+# kills MiB huge|"": a process that is copying is killed; nothing is written afterwards; the channel
+# can be attached.
+kills() {
+    rm -f /var/tmp/spdk_pci_lock_*
+    udma verify --channels=1 --seconds=1000 --quiet &
+    wait_claimed
+    usleep $(($(shuf -i 0-800 -n 1) * 1000))
+    kill -9 $! || return
+    wait $!
+    # shellcheck disable=SC2086
+    guard "$1" 100 $2 && udma verify --channels=1 --count=20 --quiet
+}
