@@ -10,7 +10,11 @@
  *
  * Recovery. When the engine halts, the next poll finds the request at fault, ends it with its
  * cause, and restarts the engine behind it; everything else goes on. Through spdk/ioat.h a failed
- * request's callback does not run, and one call of spdk_ioat_process_events() returns -EIO.
+ * request's callback does not run, and one call of spdk_ioat_process_events() returns -EIO for it.
+ *
+ * A channel that halts again and again, hangs, is gone or cannot be restarted has failed: whatever
+ * is outstanding has ended, each poll returns the same -EIO or -ENODEV, and so does each request,
+ * until udma_ioat_reset(). An engine hangs that finishes no descriptor in ten seconds of polling.
  */
 
 #ifndef UDMA_IOAT_H
@@ -35,8 +39,9 @@ enum udma_ioat_status {
 	UDMA_IOAT_BAD_DATA,        /**< Data that was damaged on its way: bits 6, 7. */
 	UDMA_IOAT_BAD_COMPLETION,  /**< The completion word could not be written: bit 12. */
 	UDMA_IOAT_MISMATCH, /**< Something that was checked differs: bits 16, 17, 19 to 27. */
-	UDMA_IOAT_UNKNOWN,  /**< The engine has halted and does not say why, or where. */
-	UDMA_IOAT_ABORTED,  /**< It stood behind the fence of one that failed. */
+	UDMA_IOAT_UNKNOWN,  /**< The engine has halted and does not say why, or talks nonsense. */
+	UDMA_IOAT_ABORTED,  /**< It stood behind the fence of one that failed, or by
+			       udma_ioat_abort() or a detach. */
 	UDMA_IOAT_HUNG,     /**< The engine makes no progress. The channel has failed. */
 	UDMA_IOAT_GONE,     /**< The device is gone. The channel has failed. */
 	UDMA_IOAT_FAILED,   /**< The channel has failed with others before it. */
@@ -112,7 +117,8 @@ enum udma_ioat_state {
 enum udma_ioat_state udma_ioat_get_state(const struct spdk_ioat_chan *chan);
 
 /**
- * Waits until everything built so far has ended, flushing first and calling callbacks.
+ * Waits until everything built so far has ended, flushing first and calling callbacks; not for what
+ * these build. The errors of spdk/ioat.h are left to the polls that follow.
  *
  * \return 0; -ETIMEDOUT after `timeout_us` microseconds with requests still outstanding; -EIO or
  * -ENODEV once the channel has failed, all requests have ended then as well; -ESHUTDOWN if a
@@ -122,7 +128,8 @@ int udma_ioat_drain(struct spdk_ioat_chan *chan, uint64_t timeout_us);
 
 /**
  * Stops the engine and ends every request that has not finished as UDMA_IOAT_ABORTED; through
- * spdk/ioat.h, without its callback. The channel goes on with what is built afterwards.
+ * spdk/ioat.h, with neither its callback nor an error. The channel goes on with what is built
+ * afterwards.
  *
  * \return 0; -EIO or -ENODEV, the channel has failed; -ESHUTDOWN as udma_ioat_drain().
  */
@@ -143,7 +150,7 @@ struct udma_ioat_stats {
 	uint64_t descriptors; /**< Descriptors announced to the engine. */
 	uint64_t doorbells;   /**< Writes to DMACOUNT. */
 	uint64_t failed;      /**< Requests that have ended with another status than OK. */
-	uint64_t recoveries;  /**< Restarts after a halt. */
+	uint64_t recoveries;  /**< Restarts after a halt, and resets of a failed channel. */
 };
 
 /** Reads the counters. */

@@ -480,6 +480,28 @@ more_than_65536_descriptors_between_two_errors(void **state)
 	}
 }
 
+static void
+fence_is_on_the_request_itself(void **state)
+{
+	uint64_t ring = rig_read64(g_rig, BAR_CHAINADDR);
+	uint16_t first = rig_read16(g_rig, BAR_DMACOUNT);
+
+	(void)state;
+	rig_pause(g_rig);
+	build(0, 0);
+	build(1, UDMA_IOAT_FENCE);
+	/* Section 6.1: bit 4 of the control word, before the doorbell covers it. */
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t control = *(uint32_t *)(uintptr_t)(ring + (first + i) * 64ull + 4);
+
+		assert_int_equal(control >> 4 & 1, i);
+	}
+	assert_int_equal(rig_read16(g_rig, BAR_DMACOUNT), first);
+	rig_resume(g_rig);
+	spdk_ioat_flush(g_chan);
+	poll_until(2);
+}
+
 /** In another thread than the channel's. */
 static void *
 remove_page(void *page)
@@ -590,6 +612,7 @@ main(void)
 		WITH_CHANNEL(restart_at_every_place_around_the_wrap),
 		WITH_CHANNEL(restart_with_a_full_ring_at_the_wrap),
 		WITH_CHANNEL(more_than_65536_descriptors_between_two_errors),
+		WITH_CHANNEL(fence_is_on_the_request_itself),
 		WITH_CHANNEL(removal_at_a_halt),
 		WITH_CHANNEL(engine_that_cannot_fill_is_not_counted),
 		WITH_CHANNEL(what_was_never_announced_is_not_counted),

@@ -83,9 +83,9 @@ device_read(const volatile void *address, unsigned width)
 	case CHANSTS + 4:
 		g_device.status_read |= value << 32;
 		device_take_as_said(g_device.status_read);
-		g_device.shown_end |= (g_device.status_read & 7) == HALTED;
+		g_device.shown_halt |= (g_device.status_read & 7) == HALTED;
 		if (g_device.status_read == UINT64_MAX) {
-			g_device.shown_end = g_device.stopped = true;
+			g_device.shown_gone = g_device.stopped = true;
 		}
 		break;
 	}
@@ -124,11 +124,15 @@ device_write(volatile void *address, unsigned width, uint64_t value)
 		device_store(offset, width, value);
 		device_store(DMACOUNT, 2, 0);
 		device_store(CHANSTS, 8, ARMED);
+		/* Nobody starts an engine that may be at work. */
+		CHECK(g_device.stopped);
 		g_device.chain = device_load(CHAINADDR, 8);
 		CHECK(g_device.chain % 64 == 0);
+		g_device.base = on_armed((unsigned)(g_device.chain % RING_SIZE / 64));
+		g_device.chain -= g_device.chain % RING_SIZE;
 		g_device.chain_memory = device_memory_at(g_device.chain, RING_SIZE, false);
 		CHECK(device_ring() != NULL);
-		g_device.announced = g_device.done = g_device.said_done = 0;
+		g_device.announced = g_device.done = g_device.said_done = g_device.base;
 		g_device.started = true;
 		g_device.halted = g_device.suspended = false;
 		g_device.stopped = g_device.reset_written = false;

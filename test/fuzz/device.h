@@ -55,12 +55,14 @@ struct device {
 	bool mapped;
 
 	/* The engine. */
-	uint64_t chain, completion; /* as programmed, and where that is for us */
+	uint64_t chain, completion; /* the ring's first slot, the word; and where that is for us */
 	const void *chain_memory;
 	uint64_t *completion_memory;
 	uint16_t command;
 	bool started; /* CHAINADDR was written since the reset */
 	bool halted, suspended;
+	/* Positions, as on_armed() says that the driver counts them. */
+	uint64_t base; /* of the slot in CHAINADDR */
 	uint64_t announced;
 	uint64_t done;
 
@@ -78,7 +80,7 @@ struct device {
 	uint64_t said_done;
 	uint64_t status_read; /* as its two halves were read last */
 	uint8_t xfercap_read;
-	bool shown_end;
+	bool shown_halt, shown_gone;
 	bool reset_written;
 	bool stopped;
 	bool refused; /* a reset did not end at once */
@@ -86,8 +88,12 @@ struct device {
 
 extern struct device g_device;
 
-/** To be defined by the target: a descriptor has been announced. */
+/* To be defined by the target. */
+
+/** A descriptor has been announced, perhaps once more after a restart. */
 void on_announced(uint64_t position, const union spdk_ioat_hw_desc *desc);
+/** The channel has been armed. \return the position of that slot. */
+uint64_t on_armed(unsigned slot);
 
 /* device.c */
 

@@ -32,11 +32,12 @@ device_take_as_said(uint64_t value)
 	uint64_t into = (value & ~0x3full) - g_device.chain;
 	uint64_t back;
 
-	if (!g_device.started || into >= RING_SIZE) {
+	if (g_device.chain == 0 || into >= RING_SIZE) {
 		return;
 	}
 	back = (g_device.announced - (into / 64 + 1)) % DEVICE_RING;
-	if (back < g_device.announced && g_device.announced - back > g_device.said_done) {
+	if (back < g_device.announced - g_device.base &&
+	    g_device.announced - back > g_device.said_done) {
 		g_device.said_done = g_device.announced - back;
 	}
 }
@@ -57,11 +58,12 @@ device_ring(void)
 void
 device_look(void)
 {
-	uint16_t more = (uint16_t)(device_load(DMACOUNT, 2) - (uint16_t)g_device.announced);
+	uint16_t more = (uint16_t)(device_load(DMACOUNT, 2) -
+				   (uint16_t)(g_device.announced - g_device.base));
 	const uint64_t *word = device_completion_word();
 	const union spdk_ioat_hw_desc *descs = device_ring();
 
-	if (!g_device.started || descs == NULL) {
+	if (g_device.chain == 0 || descs == NULL) {
 		return;
 	}
 	CHECK(more < DEVICE_RING);
@@ -93,8 +95,9 @@ store_word(uint64_t value)
 static uint64_t
 true_status(void)
 {
-	uint64_t last =
-		g_device.done == 0 ? 0 : g_device.chain + (g_device.done - 1) % DEVICE_RING * 64;
+	uint64_t last = g_device.done == g_device.base
+				? 0
+				: g_device.chain + (g_device.done - 1) % DEVICE_RING * 64;
 
 	if (g_device.halted || !g_device.started) {
 		return last | HALTED;
@@ -105,7 +108,7 @@ true_status(void)
 	if (g_device.done < g_device.announced) {
 		return last | ACTIVE;
 	}
-	return last == 0 ? ARMED : last | IDLE;
+	return g_device.done == g_device.base ? ARMED : last | IDLE;
 }
 
 static void
@@ -167,7 +170,7 @@ work(unsigned limit)
 			return;
 		}
 		g_device.started = g_device.halted = g_device.suspended = false;
-		g_device.done = 0;
+		g_device.done = g_device.base;
 	} else if (command & SUSPEND) {
 		g_device.suspended = true;
 	}
@@ -232,7 +235,9 @@ misbehave(unsigned how)
 		work(1);
 		break;
 	case 3:
-		work(input_back(g_device.input));
+		status = input_back(g_device.input);
+		g_device.misbehaved |= status == 0; /* for ever, it hangs */
+		work((unsigned)status);
 		break;
 	case 4:
 		store_word(any_status());
@@ -305,7 +310,7 @@ device_behave(void)
 	g_device.behaves = true;
 	g_device.lies = false;
 	/* What it has overwritten is what it had last completed. A halt shows in the status. */
-	if (g_device.started && g_device.done > 0 && !g_device.halted) {
+	if (g_device.started && g_device.done > g_device.base && !g_device.halted) {
 		store_word(true_status());
 	}
 }
