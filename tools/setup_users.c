@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Who uses a channel: a process that has its file open, or a client in the kernel. */
+
+#include "setup.h"
+
+#include "env/sysfs.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEVICES       "bus/pci/devices"
+#define SUMMARY_BYTES 65536
+
+/* ---- A process ---- */
+
+struct search {
+	struct setup_function *function;
+	char file[64]; /* "/dev/vfio/7", "/dev/uio0" */
+	const char *process;
+};
+
+static void
+look_at_descriptor(void *ctx, const char *name)
+{
+	struct search *search = ctx;
+	char path[PATH_MAX], target[PATH_MAX], comm[32];
+	ssize_t length;
+
+	setup_path(path, "/proc/%s/fd/%s", search->process, name);
+	length = readlink(path, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	if (strcmp(target, search->file) != 0 || search->function->user[0] != '\0') {
+		return;
+	}
+	if (udma_sysfs_read(comm, sizeof(comm), "../proc/%s/comm", search->process) != 0) {
+		strcpy(comm, "?");
+	}
+	snprintf(search->function->user, sizeof(search->function->user), "process %.10s (%s)",
+		 search->process, comm);
+	search->function->used_by_process = true;
+}
+
+static void
+look_at_process(void *ctx, const char *name)
+{
+	struct search *search = ctx;
+	char path[PATH_MAX];
+
+	if (isdigit((unsigned char)name[0])) {
+		search->process = name;
+		setup_path(path, "/proc/%s/fd", name);
+		setup_each_name(path, look_at_descriptor, search);
+	}
+}
+
+static void
+note_uio(void *ctx, const char *name)
+{
+	struct search *search = ctx;
+
+	snprintf(search->file, sizeof(search->file), "/dev/%.32s", name);
+}
+
+static void
+find_process(struct setup_function *function)
+{
+	struct search search = {.function = function};
+	char path[PATH_MAX];
+
+	if (function->pci.iommu_group >= 0) {
+		snprintf(search.file, sizeof(search.file), "/dev/vfio/%d",
+			 function->pci.iommu_group);
+		setup_path(path, "%s", search.file);
+		if (access(path, F_OK) != 0) {
+			snprintf(search.file, sizeof(search.file), "/dev/vfio/noiommu-%d",
+				 function->pci.iommu_group);
+		}
+	}
+	setup_path(path, "/sys/" DEVICES "/%s/uio", function->name);
+	setup_each_name(path, note_uio, &search);
+	if (search.file[0] != '\0') {
+		setup_path(path, "/proc");
+		setup_each_name(path, look_at_process, &search);
+	}
+}
+
+/* ---- The kernel ---- */
+
+/** What the kernel says of a channel in debugfs: "dma0chan0    | who". \return whether it does. */
+static bool
+read_summary(const char *channel, char *who, size_t size)
+{
+	char text[SUMMARY_BYTES], *line, *rest = text;
+
+	if (udma_sysfs_read(text, sizeof(text), "kernel/debug/dmaengine/summary") != 0) {
+		return false;
+	}
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		size_t length = strlen(channel);
+		char *bar = strchr(line, '|');
+
+		line += strspn(line, " ");
+		if (bar != NULL && strncmp(line, channel, length) == 0 && line[length] == ' ') {
+			snprintf(who, size, "%.64s", bar + 1 + strspn(bar + 1, " "));
+			/* It has no name there. */
+			return strcmp(who, "in-use") != 0;
+		}
+	}
+	return false;
+}
+
+/** The modules that use any channel that they can get, as far as they are loaded. */
+static void
+name_modules(char *who, size_t size)
+{
+	static const char *const modules[] = {"async_tx", "dmatest", "ntb_transport", "ntb_perf"};
+	size_t used = 0;
+	char path[PATH_MAX];
+
+	who[0] = '\0';
+	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		setup_path(path, "/sys/module/%s", modules[i]);
+		if (access(path, F_OK) == 0 && used < size) {
+			used += (size_t)snprintf(who + used, size - used, "%s%s",
+						 used > 0 ? " or " : "", modules[i]);
+		}
+	}
+}
+
+static void
+look_at_channel(void *ctx, const char *channel)
+{
+	struct setup_function *function = ctx;
+	char who[96];
+	long clients;
+
+	if (udma_sysfs_read_number(&clients, 0, INT_MAX, DEVICES "/%s/dma/%s/in_use",
+				   function->name, channel) != 0 ||
+	    clients == 0) {
+		return;
+	}
+	if (!read_summary(channel, who, sizeof(who))) {
+		name_modules(who, sizeof(who));
+	}
+	snprintf(function->user, sizeof(function->user), "the kernel%s%s%s",
+		 who[0] != '\0' ? " (" : "", who, who[0] != '\0' ? ")" : "");
+}
+
+void
+setup_find_user(struct setup_function *function)
+{
+	char path[PATH_MAX];
+
+	setup_path(path, "/sys/" DEVICES "/%s/dma", function->name);
+	setup_each_name(path, look_at_channel, function);
+	if (function->user[0] == '\0') {
+		find_process(function);
+	}
+}
