@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The verbs and variables of SPDK's scripts/setup.sh; the work is that of `udma setup`.
 set -u -o pipefail
-cd "$(dirname "$0")/.." || exit 1
-. scripts/common.sh
+here=$(dirname "$0")/..
+. "$here/scripts/common.sh"
 
 usage() {
     cat <<'END'
@@ -21,7 +21,8 @@ Variables:
   NRHUGE           the same, as a number of pages
   HUGENODE         NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64
   SKIP_HUGE        yes: leave hugepages alone
-  PCI_ALLOWED      addresses of channels, with blanks between them: these only
+  PCI_ALLOWED      addresses of channels, with blanks between them: these only;
+                   none: hugepages alone
   PCI_BLOCKED      not these
   TARGET_USER      give the channels to this user (vfio-pci with an IOMMU)
   DRIVER_OVERRIDE  bind to this driver
@@ -58,10 +59,9 @@ options=()
 [ "${SKIP_HUGE-}" != yes ] || options+=(--no-huge)
 
 if [ -z "${UDMA-}" ]; then
-    UDMA=build/tools/udma
+    UDMA=$here/build/tools/udma
     if [ ! -x "$UDMA" ]; then
-        install_packages build
-        build build -Dtests=false
+        (cd "$here" && install_packages build && build build -Dtests=false) >&2 || exit 1
     fi
 fi
 exec "$UDMA" setup "$verb" ${options[@]+"${options[@]}"} "$@"

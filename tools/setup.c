@@ -30,7 +30,7 @@ static const char help[] =
 	"it counts until the next boot.\n"
 	"\n"
 	"Options:\n"
-	"  --allow=ADDR[,ADDR]...  these channels only\n"
+	"  --allow=ADDR[,ADDR]...  these channels only; none: hugepages alone\n"
 	"  --block=ADDR[,ADDR]...  not these channels\n"
 	"  --driver=NAME           bind to this driver\n"
 	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU)\n"
@@ -185,11 +185,31 @@ find_verb(int argc, char **argv)
 	return NULL;
 }
 
+/** \return an exit status, said. */
+static int
+check_options(const struct verb *verb, const struct setup_options *options)
+{
+	bool is_status = verb->main == setup_status, is_config = verb->main == setup_config;
+
+	if (options->json && !is_status) {
+		complain("--json is for status: 'udma setup status --json'");
+		return STATUS_USAGE;
+	}
+	if (options->persistent && !is_config) {
+		complain("--persistent is for config: 'udma setup config --persistent'");
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
 static int
 run(const struct verb *verb, const struct command *command)
 {
-	int status = setup_tree_init(command->root, command->dry_run);
+	int status = check_options(verb, &command->options);
 
+	if (status == STATUS_OK) {
+		status = setup_tree_init(command->root, command->dry_run);
+	}
 	if (status != STATUS_OK) {
 		return status;
 	}

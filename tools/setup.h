@@ -35,6 +35,8 @@ struct setup_options {
 int setup_tree_init(const char *root, bool dry_run);
 bool setup_is_tree(void);
 bool setup_is_dry_run(void);
+/** Replaces what a terminal might obey: the text comes from others. */
+void setup_make_printable(char *text);
 /** Puts the path of a file together, "/dev/..." for one. Too long a one is cut, and then missing.
  */
 void setup_path(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -57,9 +59,10 @@ struct setup_function {
 	char override_driver[DRIVER_BYTES]; /* driver_override; "" for none */
 	char user[USER_BYTES];              /* who uses it; "" for nobody */
 	bool used_by_process;               /* else by the kernel */
+	bool has_iommu;                     /* its group is one, and not made up by VFIO */
 	char others[GROUP_BYTES];           /* what else is in its group, with drivers */
 	/* What setup_config.c has decided. */
-	bool wanted;
+	bool wanted, in_mixed_group;
 	char driver[DRIVER_BYTES];
 };
 
@@ -122,6 +125,27 @@ int setup_journal_keep(const struct setup_record *record);
 /** Forgets a record; without any the journal is gone. \return 0; a negative errno, said. */
 int setup_journal_forget(const struct setup_record *record);
 
+/* ---- Hugepages ---- */
+
+#define SETUP_NODES 64
+
+/** Hugepages that are wanted on a node. */
+struct setup_request {
+	int node;
+	unsigned long count;
+};
+
+struct setup_requests {
+	unsigned kilobytes; /* a page */
+	unsigned long total;
+	bool all_nodes; /* list[0] is for each of them */
+	struct setup_request list[SETUP_NODES];
+	unsigned count;
+};
+
+/** What the options ask for. \return an exit status, said. */
+int setup_read_requests(const struct setup_options *options, struct setup_requests *requests);
+
 /* ---- setup_bind.c, setup_owner.c, setup_huge.c: making changes ---- */
 
 /** Binds a function to a driver ("" for none), and leaves an override. \return 0; a negative errno,
@@ -129,12 +153,15 @@ int setup_journal_forget(const struct setup_record *record);
 int setup_bind(const char *name, const char *driver, const char *override_driver);
 /** Gives a function the driver that was decided, or leaves it as it is. \return an exit status. */
 int setup_change_driver(const struct setup_function *function);
+/** \return STATUS_OK if there is such a user; STATUS_USAGE, said. */
+int setup_check_user(const char *user);
 /** Gives the file of a function's group to a user. \return an exit status, said. */
 int setup_change_owner(const struct setup_function *function, const char *user);
 /** \return 0; a negative errno, said. */
 int setup_restore_owner(const struct setup_record *record);
-/** \return an exit status, said. */
-int setup_change_pages(const struct setup_options *options);
+/** Makes more hugepages; there are never made fewer. \return an exit status, said. */
+int setup_change_pages(const struct setup_requests *requests);
+/** \return 0; a negative errno, said. */
 int setup_restore_pages(const struct setup_record *record);
 
 /** Hugepages of one size on one node; -1 where nodes are not told apart. */
@@ -146,12 +173,6 @@ struct setup_pages {
 
 /** Visits what there is of hugepages. */
 void setup_each_pages(void (*fn)(void *ctx, const struct setup_pages *pages), void *ctx);
-/** The size that is made, which MAP_HUGETLB gives. */
-unsigned setup_usual_kilobytes(void);
-/** What is wanted on a node, of `nodes` that there are. \return an exit status, said. */
-int setup_pages_wanted(const struct setup_options *options, int node, unsigned nodes,
-		       unsigned long *count);
-
 /* ---- The verbs: each returns an exit status ---- */
 
 int setup_config(const struct setup_options *options);
@@ -160,6 +181,7 @@ int setup_status(const struct setup_options *options);
 int setup_cleanup(const struct setup_options *options);
 /** Prints what would make it last, of what has been decided. */
 void setup_print_persistent(const struct setup_machine *machine,
-			    const struct setup_options *options);
+			    const struct setup_options *options,
+			    const struct setup_requests *requests);
 
 #endif

@@ -6,10 +6,14 @@
 #include "tool.h"
 
 #include "env/sysfs.h"
+#include "pci/pci_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A value of --allow: hugepages alone. */
+#define NO_CHANNEL "none"
 
 /** Whether an address is in a list. \return an exit status, said, if the list is not one. */
 static int
@@ -25,7 +29,7 @@ find_in_list(const char *option, const char *list, const struct spdk_pci_addr *a
 		if (word[0] == '\0') {
 			continue;
 		}
-		if (spdk_pci_addr_parse(&listed, word) != 0) {
+		if (udma_pci_addr_parse(&listed, word, strlen(word)) != 0) {
 			complain("%s has '%s'; an address is expected, such as 0000:00:04.0",
 				 option, word);
 			status = STATUS_USAGE;
@@ -44,7 +48,9 @@ choose(struct setup_function *function, const struct setup_options *options)
 	bool allowed = true, blocked = false;
 	int status = STATUS_OK;
 
-	if (options->allowed != NULL && options->allowed[0] != '\0') {
+	if (options->allowed != NULL && strcmp(options->allowed, NO_CHANNEL) == 0) {
+		allowed = false;
+	} else if (options->allowed != NULL && options->allowed[0] != '\0') {
 		status = find_in_list("--allow", options->allowed, &function->pci.addr, &allowed);
 	}
 	if (status == STATUS_OK && options->blocked != NULL) {
@@ -161,7 +167,32 @@ warn_of_iommu(const struct setup_function *function)
 	}
 }
 
-/** Settles what is to become of each function. \return an exit status. */
+/** Applies --allow and --block, and chooses drivers. \return an exit status, said. */
+static int
+choose_all(struct setup_machine *machine, const struct setup_options *options)
+{
+	bool any = options->allowed != NULL && strcmp(options->allowed, NO_CHANNEL) == 0;
+
+	for (unsigned i = 0; i < machine->count; i++) {
+		struct setup_function *function = &machine->list[i];
+		int status = choose(function, options);
+
+		if (status != STATUS_OK) {
+			return status;
+		}
+		choose_driver(machine, function, options);
+		any = any || function->wanted;
+	}
+	if (!any) {
+		complain("--allow and --block leave none of the machine's %u channels; 'udma setup "
+			 "status' lists them",
+			 machine->count);
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
+/** Leaves channels that are in use, or in a group with something else. \return an exit status. */
 static int
 decide(struct setup_machine *machine, const struct setup_options *options)
 {
@@ -169,12 +200,7 @@ decide(struct setup_machine *machine, const struct setup_options *options)
 
 	for (unsigned i = 0; i < machine->count; i++) {
 		struct setup_function *function = &machine->list[i];
-		int rc = choose(function, options);
 
-		if (rc != STATUS_OK) {
-			return rc;
-		}
-		choose_driver(machine, function, options);
 		if (function->wanted && is_left_to_user(function, options->force)) {
 			function->wanted = false;
 			status = STATUS_FAILED;
@@ -184,8 +210,11 @@ decide(struct setup_machine *machine, const struct setup_options *options)
 	for (unsigned i = 0; i < machine->count; i++) {
 		struct setup_function *function = &machine->list[i];
 
-		if (function->wanted && is_left_to_group(machine, function)) {
-			function->wanted = false;
+		function->in_mixed_group = function->wanted && is_left_to_group(machine, function);
+	}
+	for (unsigned i = 0; i < machine->count; i++) {
+		if (machine->list[i].in_mixed_group) {
+			machine->list[i].wanted = false;
 			status = STATUS_FAILED;
 		}
 	}
@@ -199,7 +228,8 @@ worse(int status, int other)
 }
 
 static int
-change_all(const struct setup_machine *machine, const struct setup_options *options)
+change_all(const struct setup_machine *machine, const struct setup_options *options,
+	   const struct setup_requests *requests)
 {
 	int status = STATUS_OK;
 
@@ -218,7 +248,7 @@ change_all(const struct setup_machine *machine, const struct setup_options *opti
 		status = worse(status, rc);
 	}
 	if (!options->no_huge) {
-		status = worse(status, setup_change_pages(options));
+		status = worse(status, setup_change_pages(requests));
 	}
 	return status;
 }
@@ -226,20 +256,27 @@ change_all(const struct setup_machine *machine, const struct setup_options *opti
 static int
 config(struct setup_machine *machine, const struct setup_options *options)
 {
-	unsigned long count;
-	int status = setup_pages_wanted(options, 0, 1, &count); /* only whether it can be read */
+	struct setup_requests requests = {0};
+	int status = STATUS_OK;
 
+	if (!options->no_huge) {
+		status = setup_read_requests(options, &requests);
+	}
+	if (status == STATUS_OK && options->user != NULL) {
+		status = setup_check_user(options->user);
+	}
 	if (status == STATUS_OK) {
-		status = decide(machine, options);
+		status = choose_all(machine, options);
 	}
-	if (status == STATUS_USAGE) {
+	if (status != STATUS_OK) {
 		return status;
 	}
+	status = decide(machine, options);
 	if (options->persistent) {
-		setup_print_persistent(machine, options);
+		setup_print_persistent(machine, options, &requests);
 		return status;
 	}
-	return worse(status, change_all(machine, options));
+	return worse(status, change_all(machine, options, &requests));
 }
 
 int

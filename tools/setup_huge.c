@@ -96,8 +96,9 @@ setup_each_pages(void (*fn)(void *ctx, const struct setup_pages *pages), void *c
 	}
 }
 
-unsigned
-setup_usual_kilobytes(void)
+/** The size that MAP_HUGETLB gives. */
+static unsigned
+usual_kilobytes(void)
 {
 	char text[MEMINFO_BYTES], *line;
 	unsigned kilobytes;
@@ -112,71 +113,109 @@ setup_usual_kilobytes(void)
 
 /* ---- What is wanted ---- */
 
-/** Looks for a node in "0,1", or in "nodes_hp[0]=512,1". \return whether it is there. */
+/** Reads "0", or "nodes_hp[0]=512", of which the number of pages may be missing. */
 static bool
-parse_nodes(const char *text, int node, bool *named, unsigned long *count)
+parse_node(const char *word, struct setup_request *request)
 {
-	char *copy = strdup(text), *rest = copy, *word;
-	bool good = copy != NULL;
+	bool has_count = strncmp(word, EACH_NODE_SIGN, strlen(EACH_NODE_SIGN)) == 0;
+	unsigned long node, count = 0;
+	int end = 0;
 
-	*named = false;
-	while (good && (word = strsep(&rest, ", ")) != NULL) {
-		bool has_count = strncmp(word, EACH_NODE_SIGN, strlen(EACH_NODE_SIGN)) == 0;
-		unsigned long number, pages = *count;
-		int end = 0;
+	/* sscanf() takes signs, and blanks before a number. */
+	if (strpbrk(word, "-+ \t") != NULL) {
+		return false;
+	}
+	if (has_count) {
+		sscanf(word, EACH_NODE_SIGN "%lu]=%lu%n", &node, &count, &end);
+	} else {
+		sscanf(word, "%lu%n", &node, &end);
+	}
+	if (end == 0 || word[end] != '\0' || node > MOST_NODE || count > MOST_PAGES) {
+		return false;
+	}
+	request->node = (int)node;
+	request->count = has_count ? count : request->count;
+	return true;
+}
+
+static bool
+parse_nodes(char *text, unsigned long count, struct setup_requests *requests)
+{
+	char *word;
+
+	while ((word = strsep(&text, ", ")) != NULL) {
+		struct setup_request request = {.count = count};
 
 		if (word[0] == '\0') {
 			continue;
 		}
-		if (has_count) {
-			good = sscanf(word, EACH_NODE_SIGN "%lu]=%lu%n", &number, &pages, &end) ==
-			       2;
-		} else {
-			good = sscanf(word, "%lu%n", &number, &end) == 1;
+		if (requests->count == SETUP_NODES || !parse_node(word, &request)) {
+			return false;
 		}
-		good = good && word[end] == '\0' && number <= MOST_NODE && pages <= MOST_PAGES &&
-		       strchr(word, '-') == NULL && strchr(word, '+') == NULL;
-		if (good && (int)number == node) {
-			*named = true;
-			*count = pages;
-		}
+		requests->list[requests->count++] = request;
 	}
-	free(copy);
-	return good;
+	return requests->count > 0;
+}
+
+struct node_count {
+	unsigned kilobytes, nodes;
+};
+
+static void
+count_node(void *ctx, const struct setup_pages *pages)
+{
+	struct node_count *sum = ctx;
+
+	sum->nodes += pages->kilobytes == sum->kilobytes;
+}
+
+/** Without a list of nodes, each has an equal share. */
+static int
+share_out(unsigned long count, struct setup_requests *requests)
+{
+	struct node_count sum = {.kilobytes = requests->kilobytes};
+
+	setup_each_pages(count_node, &sum);
+	if (sum.nodes == 0) {
+		complain("hugepages of %u kB cannot be made: the kernel has none; --no-huge leaves "
+			 "them alone",
+			 requests->kilobytes);
+		return STATUS_FAILED;
+	}
+	requests->all_nodes = true;
+	requests->list[0].count = (count + sum.nodes - 1) / sum.nodes;
+	return STATUS_OK;
 }
 
 int
-setup_pages_wanted(const struct setup_options *options, int node, unsigned nodes,
-		   unsigned long *count)
+setup_read_requests(const struct setup_options *options, struct setup_requests *requests)
 {
-	uint64_t bytes = (uint64_t)setup_usual_kilobytes() * 1024;
-	uint64_t pages = options->huge_pages != 0 ? options->huge_pages
-						  : (options->huge_bytes + bytes - 1) / bytes;
-	bool named;
+	uint64_t size, count;
+	char *copy;
+	bool good;
 
-	*count = (unsigned long)pages;
+	memset(requests, 0, sizeof(*requests));
+	requests->kilobytes = usual_kilobytes();
+	size = (uint64_t)requests->kilobytes * 1024;
+	count = options->huge_pages != 0 ? options->huge_pages
+					 : (options->huge_bytes + size - 1) / size;
+	requests->total = count;
 	if (options->huge_nodes == NULL) {
-		*count = (unsigned long)((pages + nodes - 1) / nodes);
-		return STATUS_OK;
+		return share_out(count, requests);
 	}
-	if (!parse_nodes(options->huge_nodes, node, &named, count)) {
-		complain("--huge-nodes is '%s'; nodes are expected, as in 0,1 or "
-			 "nodes_hp[0]=512,nodes_hp[1]=0",
+	copy = strdup(options->huge_nodes);
+	good = copy != NULL && parse_nodes(copy, count, requests);
+	free(copy);
+	if (!good) {
+		complain("--huge-nodes is '%s'; NUMA nodes are expected, as in 0,1 or "
+			 "nodes_hp[0]=512,nodes_hp[1]=64",
 			 options->huge_nodes);
 		return STATUS_USAGE;
 	}
-	*count = named ? *count : 0;
 	return STATUS_OK;
 }
 
 /* ---- Making them ---- */
-
-struct change {
-	const struct setup_options *options;
-	unsigned kilobytes, nodes;
-	bool named_node_is_there;
-	int status;
-};
 
 static void
 name_of(int node, char *name, size_t size)
@@ -242,45 +281,47 @@ change_node(const struct setup_pages *pages, unsigned long wanted)
 	return rc;
 }
 
+struct change {
+	const struct setup_requests *requests;
+	unsigned request; /* which of them */
+	bool found;
+	int status;
+};
+
 static void
 visit_change(void *ctx, const struct setup_pages *pages)
 {
 	struct change *change = ctx;
-	unsigned long wanted;
-	int status;
+	const struct setup_requests *requests = change->requests;
+	const struct setup_request *request = &requests->list[change->request];
 
-	if (pages->kilobytes != change->kilobytes) {
-		return;
+	if (pages->kilobytes == requests->kilobytes &&
+	    (requests->all_nodes || pages->node == request->node)) {
+		change->found = true;
+		if (change_node(pages, request->count) != 0) {
+			change->status = STATUS_FAILED;
+		}
 	}
-	status = setup_pages_wanted(change->options, pages->node, change->nodes, &wanted);
-	if (status == STATUS_OK && wanted > 0) {
-		change->named_node_is_there = true;
-		status = change_node(pages, wanted) == 0 ? STATUS_OK : STATUS_FAILED;
-	}
-	change->status = status != STATUS_OK ? status : change->status;
-}
-
-static void
-count_nodes(void *ctx, const struct setup_pages *pages)
-{
-	struct change *change = ctx;
-
-	change->nodes += pages->kilobytes == change->kilobytes;
 }
 
 int
-setup_change_pages(const struct setup_options *options)
+setup_change_pages(const struct setup_requests *requests)
 {
-	struct change change = {.options = options, .kilobytes = setup_usual_kilobytes()};
+	struct change change = {.requests = requests};
 
-	setup_each_pages(count_nodes, &change);
-	setup_each_pages(visit_change, &change);
-	if (change.status == STATUS_OK && !change.named_node_is_there) {
-		complain("no hugepages of %u kB can be made%s%s: 'udma setup status' shows where "
-			 "there are some",
-			 change.kilobytes, options->huge_nodes != NULL ? " on node " : "",
-			 options->huge_nodes != NULL ? options->huge_nodes : "");
-		return STATUS_FAILED;
+	if (requests->all_nodes) {
+		setup_each_pages(visit_change, &change);
+		return change.status;
+	}
+	for (; change.request < requests->count; change.request++) {
+		change.found = false;
+		setup_each_pages(visit_change, &change);
+		if (!change.found) {
+			complain("node %d has no hugepages of %u kB; 'udma setup status' shows "
+				 "which have",
+				 requests->list[change.request].node, requests->kilobytes);
+			change.status = STATUS_FAILED;
+		}
 	}
 	return change.status;
 }

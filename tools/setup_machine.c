@@ -67,6 +67,25 @@ note_other(void *ctx, const char *name)
 	}
 }
 
+/** VFIO makes a group for a function that it drives without an IOMMU. */
+static bool
+is_made_up(int group)
+{
+	char name[DRIVER_BYTES];
+
+	return udma_sysfs_read(name, sizeof(name), "kernel/iommu_groups/%d/name", group) == 0 &&
+	       strcmp(name, "vfio-noiommu") == 0;
+}
+
+/** Counts the groups that are the IOMMU's. */
+static void
+count_group(void *ctx, const char *name)
+{
+	struct setup_machine *machine = ctx;
+
+	machine->groups += !is_made_up(atoi(name));
+}
+
 static int
 add(void *ctx, const struct udma_pci_function *pci)
 {
@@ -83,6 +102,7 @@ add(void *ctx, const struct udma_pci_function *pci)
 	spdk_pci_addr_fmt(function->name, sizeof(function->name), &pci->addr);
 	setup_read_override(function->name, function->override_driver,
 			    sizeof(function->override_driver));
+	function->has_iommu = pci->iommu_group >= 0 && !is_made_up(pci->iommu_group);
 	if (pci->iommu_group >= 0) {
 		setup_each_member(pci->iommu_group, note_other, function);
 	}
@@ -105,7 +125,7 @@ setup_machine_read(struct setup_machine *machine)
 		return STATUS_FAILED;
 	}
 	setup_path(path, "/sys/kernel/iommu_groups");
-	machine->groups = setup_count_names(path);
+	setup_each_name(path, count_group, machine);
 	machine->noiommu =
 		udma_sysfs_read(text, sizeof(text),
 				"module/vfio/parameters/enable_unsafe_noiommu_mode") == 0 &&

@@ -60,16 +60,22 @@ change(const char *file, const char *path, const struct passwd *user)
 }
 
 int
+setup_check_user(const char *user)
+{
+	if (getpwnam(user) == NULL) {
+		complain("--user is '%s', and there is no such user to give the channels to", user);
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
+int
 setup_change_owner(const struct setup_function *function, const char *user)
 {
 	const struct passwd *entry = getpwnam(user);
 	char file[DRIVER_BYTES], path[PATH_MAX];
 
-	if (entry == NULL) {
-		complain("there is no user '%s' to give the channels to", user);
-		return STATUS_USAGE;
-	}
-	if (strcmp(function->driver, "vfio-pci") != 0 || function->pci.iommu_group < 0) {
+	if (entry == NULL || strcmp(function->driver, "vfio-pci") != 0 || !function->has_iommu) {
 		complain("%s: %s without an IOMMU is for root only, and not for %s", function->name,
 			 function->driver, user);
 		return STATUS_FAILED;

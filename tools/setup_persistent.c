@@ -20,7 +20,7 @@ print_rules(const struct setup_machine *machine, const struct setup_options *opt
 		printf("ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
 		       "ATTR{driver_override}=\"%s\"\n",
 		       function->name, function->driver);
-		if (options->user != NULL && function->pci.iommu_group >= 0) {
+		if (options->user != NULL && function->has_iommu) {
 			printf("SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%s\"\n",
 			       function->pci.iommu_group, options->user);
 		}
@@ -43,58 +43,30 @@ print_modules(const struct setup_machine *machine)
 	}
 }
 
-struct sum {
-	const struct setup_options *options;
-	unsigned nodes, kilobytes;
-	unsigned long count;
-};
-
-static void
-count_nodes(void *ctx, const struct setup_pages *pages)
-{
-	struct sum *sum = ctx;
-
-	sum->nodes += pages->kilobytes == sum->kilobytes;
-}
-
 /** sysctl knows no nodes; systemd-tmpfiles writes to a file. */
 static void
-print_node(void *ctx, const struct setup_pages *pages)
+print_pages(const struct setup_requests *requests)
 {
-	struct sum *sum = ctx;
-	unsigned long count;
-
-	if (pages->kilobytes == sum->kilobytes &&
-	    setup_pages_wanted(sum->options, pages->node, sum->nodes, &count) == STATUS_OK &&
-	    count > 0) {
-		printf("w /sys/devices/system/node/node%d/hugepages/hugepages-%ukB/nr_hugepages - "
-		       "- - - %lu\n",
-		       pages->node, pages->kilobytes, count);
-	}
-}
-
-static void
-print_pages(const struct setup_options *options)
-{
-	struct sum sum = {.options = options, .kilobytes = setup_usual_kilobytes()};
-
-	if (options->huge_nodes != NULL) {
-		puts("\n# /etc/tmpfiles.d/udma.conf");
-		setup_each_pages(count_nodes, &sum);
-		setup_each_pages(print_node, &sum);
+	if (requests->all_nodes) {
+		printf("\n# /etc/sysctl.d/60-udma.conf\nvm.nr_hugepages = %lu\n", requests->total);
 		return;
 	}
-	setup_pages_wanted(options, -1, 1, &sum.count);
-	printf("\n# /etc/sysctl.d/60-udma.conf\nvm.nr_hugepages = %lu\n", sum.count);
+	puts("\n# /etc/tmpfiles.d/udma.conf");
+	for (unsigned i = 0; i < requests->count; i++) {
+		printf("w /sys/devices/system/node/node%d/hugepages/hugepages-%ukB/nr_hugepages"
+		       " - - - - %lu\n",
+		       requests->list[i].node, requests->kilobytes, requests->list[i].count);
+	}
 }
 
 void
-setup_print_persistent(const struct setup_machine *machine, const struct setup_options *options)
+setup_print_persistent(const struct setup_machine *machine, const struct setup_options *options,
+		       const struct setup_requests *requests)
 {
 	print_rules(machine, options);
 	print_modules(machine);
 	if (!options->no_huge) {
-		print_pages(options);
+		print_pages(requests);
 	}
 	if (options->user != NULL) {
 		printf("\n# /etc/security/limits.d/udma.conf\n%s - memlock unlimited\n",

@@ -11,6 +11,7 @@
 #include "env/sysfs.h"
 #include "spdk/string.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,8 +32,13 @@ int
 setup_tree_init(const char *root, bool dry_run)
 {
 	static char sysfs[PATH_MAX];
+	struct stat status;
 	int length = snprintf(sysfs, sizeof(sysfs), "%s/sys", root);
 
+	if (root[0] != '\0' && (stat(root, &status) != 0 || !S_ISDIR(status.st_mode))) {
+		complain("--root is '%s', and there is no such directory", root);
+		return STATUS_USAGE;
+	}
 	/* Room for what comes below. */
 	if (length > PATH_MAX / 2) {
 		complain("--root is too long: %d characters", length);
@@ -53,6 +60,14 @@ bool
 setup_is_dry_run(void)
 {
 	return g_dry_run;
+}
+
+void
+setup_make_printable(char *text)
+{
+	for (; *text != '\0'; text++) {
+		*text = iscntrl((unsigned char)*text) ? '?' : *text;
+	}
 }
 
 void
@@ -133,11 +148,13 @@ setup_load_module(const char *module)
 	}
 	fflush(stdout);
 	rc = run(argv);
-	if (rc != 0) {
-		complain(
-			"the kernel's module %s cannot be loaded by %s: kernels for the cloud lack "
-			"some; Debian's linux-image-amd64 has it",
-			module, path);
+	if (rc == -ENOENT && access(path, X_OK) != 0) {
+		complain("the kernel's module %s cannot be loaded: %s is missing (package kmod)",
+			 module, path);
+	} else if (rc != 0) {
+		complain("the kernel's module %s cannot be loaded: %s finds none that works; "
+			 "kernels for the cloud lack some that linux-image-amd64 has",
+			 module, path);
 	}
 	return rc;
 }

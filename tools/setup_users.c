@@ -12,14 +12,36 @@
 
 #define DEVICES       "bus/pci/devices"
 #define SUMMARY_BYTES 65536
+#define MOST_FILES    4
 
 /* ---- A process ---- */
 
 struct search {
 	struct setup_function *function;
-	char file[64]; /* "/dev/vfio/7", "/dev/uio0" */
+	char files[MOST_FILES][64]; /* "/dev/vfio/7", "/dev/uio0" */
+	unsigned count;
 	const char *process;
 };
+
+static void
+add_file(struct search *search, const char *folder, const char *name)
+{
+	if (search->count < MOST_FILES) {
+		snprintf(search->files[search->count++], sizeof(search->files[0]), "%.32s%.31s",
+			 folder, name);
+	}
+}
+
+static bool
+is_searched(const struct search *search, const char *file)
+{
+	for (unsigned i = 0; i < search->count; i++) {
+		if (strcmp(search->files[i], file) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
 
 static void
 look_at_descriptor(void *ctx, const char *name)
@@ -31,12 +53,13 @@ look_at_descriptor(void *ctx, const char *name)
 	setup_path(path, "/proc/%s/fd/%s", search->process, name);
 	length = readlink(path, target, sizeof(target) - 1);
 	target[length > 0 ? length : 0] = '\0';
-	if (strcmp(target, search->file) != 0 || search->function->user[0] != '\0') {
+	if (!is_searched(search, target) || search->function->user[0] != '\0') {
 		return;
 	}
 	if (udma_sysfs_read(comm, sizeof(comm), "../proc/%s/comm", search->process) != 0) {
 		strcpy(comm, "?");
 	}
+	setup_make_printable(comm);
 	snprintf(search->function->user, sizeof(search->function->user), "process %.10s (%s)",
 		 search->process, comm);
 	search->function->used_by_process = true;
@@ -58,29 +81,31 @@ look_at_process(void *ctx, const char *name)
 static void
 note_uio(void *ctx, const char *name)
 {
-	struct search *search = ctx;
-
-	snprintf(search->file, sizeof(search->file), "/dev/%.32s", name);
+	add_file(ctx, "/dev/", name);
 }
 
+static void
+note_vfio(void *ctx, const char *name)
+{
+	add_file(ctx, "/dev/vfio/devices/", name);
+}
+
+/** By each way to open it: its group, itself, or UIO. */
 static void
 find_process(struct setup_function *function)
 {
 	struct search search = {.function = function};
-	char path[PATH_MAX];
+	char path[PATH_MAX], group[16];
 
 	if (function->pci.iommu_group >= 0) {
-		snprintf(search.file, sizeof(search.file), "/dev/vfio/%d",
-			 function->pci.iommu_group);
-		setup_path(path, "%s", search.file);
-		if (access(path, F_OK) != 0) {
-			snprintf(search.file, sizeof(search.file), "/dev/vfio/noiommu-%d",
-				 function->pci.iommu_group);
-		}
+		snprintf(group, sizeof(group), "%d", function->pci.iommu_group);
+		add_file(&search, function->has_iommu ? "/dev/vfio/" : "/dev/vfio/noiommu-", group);
 	}
+	setup_path(path, "/sys/" DEVICES "/%s/vfio-dev", function->name);
+	setup_each_name(path, note_vfio, &search);
 	setup_path(path, "/sys/" DEVICES "/%s/uio", function->name);
 	setup_each_name(path, note_uio, &search);
-	if (search.file[0] != '\0') {
+	if (search.count > 0) {
 		setup_path(path, "/proc");
 		setup_each_name(path, look_at_process, &search);
 	}
@@ -144,6 +169,7 @@ look_at_channel(void *ctx, const char *channel)
 	if (!read_summary(channel, who, sizeof(who))) {
 		name_modules(who, sizeof(who));
 	}
+	setup_make_printable(who);
 	snprintf(function->user, sizeof(function->user), "the kernel%s%s%s",
 		 who[0] != '\0' ? " (" : "", who, who[0] != '\0' ? ")" : "");
 }
