@@ -31,9 +31,9 @@ static const char help[] =
 	"Options:\n"
 	"  --channels=N       use N channels in turn (default 1)\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"
-	"                     use emulated channels in this process (N: as many as --channels);\n"
-	"                     options: xfercap=12..31 (log2 of the largest transfer), iova_bits=\n"
-	"                     32..64, flip=N (spoil one byte in every N-th descriptor)\n"
+	"                     use emulated channels in this process (N: as many as "
+	"--channels);\n" HELP_EMULATE_OPTIONS
+	"  --numa=N           use channels of NUMA node N only\n"
 	"  --no-verify        do not read DST back\n"
 	"  --json             print the result as JSON\n"
 	"  --quiet            print nothing but errors\n"
@@ -61,6 +61,7 @@ enum option_id {
 	OPTION_EMULATE,
 	OPTION_JSON,
 	OPTION_NO_VERIFY,
+	OPTION_NUMA,
 	OPTION_QUIET,
 	OPTION_HELP,
 };
@@ -93,6 +94,7 @@ parse(int argc, char **argv, struct options *options)
 		{"emulate", optional_argument, NULL, OPTION_EMULATE},
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
+		{"numa", required_argument, NULL, OPTION_NUMA},
 		{"quiet", no_argument, NULL, OPTION_QUIET},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{NULL, 0, NULL, 0},
@@ -116,6 +118,12 @@ parse(int argc, char **argv, struct options *options)
 			break;
 		case OPTION_NO_VERIFY:
 			options->job.verify = false;
+			break;
+		case OPTION_NUMA:
+			status = device_choose_numa(optarg);
+			if (status != STATUS_OK) {
+				return status;
+			}
 			break;
 		case OPTION_QUIET:
 		case 'q':

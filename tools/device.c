@@ -9,6 +9,7 @@
 #include "udma/pci.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,24 @@ device_is_emulating(void)
 	return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
+static int g_numa = -1;
+
+int
+device_choose_numa(const char *text)
+{
+	uint64_t node;
+	int status = option_number("--numa", text, 0, INT_MAX, &node);
+
+	g_numa = status == STATUS_OK ? (int)node : -1;
+	return status;
+}
+
+int
+device_numa(void)
+{
+	return g_numa;
+}
+
 const char *
 device_kind(const struct spdk_pci_device *device)
 {
@@ -69,7 +88,7 @@ device_start(bool no_pci)
 /** The functions in sysfs, as far as they matter to somebody who has no channel. */
 struct census {
 	unsigned count;
-	unsigned ready; /* bound to vfio-pci */
+	unsigned usable;
 	struct udma_pci_function first;
 };
 
@@ -81,7 +100,7 @@ count_function(void *ctx, const struct udma_pci_function *function)
 	if (census->count++ == 0) {
 		census->first = *function;
 	}
-	census->ready += strcmp(function->driver, "vfio-pci") == 0;
+	census->usable += function->usable;
 	return 0;
 }
 
@@ -97,15 +116,16 @@ device_explain_none(void)
 			 "vfio-pci; here, use an emulated one: --emulate");
 		return;
 	}
-	if (census.ready > 0) {
-		complain("no I/OAT channel that this version can use: %u of the machine's %u are "
-			 "bound to vfio-pci, but it drives emulated ones only: --emulate",
-			 census.ready, census.count);
+	if (census.usable > 0) {
+		complain("no I/OAT channel was offered, although %u of the machine's %u are bound "
+			 "to vfio-pci or a UIO driver: try again, or use an emulated one: "
+			 "--emulate",
+			 census.usable, census.count);
 		return;
 	}
 	spdk_pci_addr_fmt(address, sizeof(address), &census.first.addr);
-	complain("no I/OAT channel to use: none of the machine's %u is bound to vfio-pci (%s: %s). "
-		 "Bind one to vfio-pci, or use an emulated one: --emulate",
+	complain("no I/OAT channel to use: none of the machine's %u is bound to vfio-pci or a UIO "
+		 "driver (%s: %s). Bind one to vfio-pci, or use an emulated one: --emulate",
 		 census.count, address,
 		 census.first.driver[0] != '\0' ? census.first.driver : "no driver");
 }
@@ -115,8 +135,8 @@ is_wanted(void *ctx, struct spdk_pci_device *device)
 {
 	const struct channels *channels = ctx;
 
-	(void)device;
-	return channels->count < MAX_CHANNELS &&
+	return (g_numa < 0 || spdk_pci_device_get_numa_id(device) == g_numa) &&
+	       channels->count < MAX_CHANNELS &&
 	       (channels->wanted == ALL_CHANNELS || channels->count < channels->wanted);
 }
 
@@ -153,6 +173,11 @@ channels_open(struct channels *channels, unsigned wanted)
 	if (rc != 0) {
 		complain("no channel could be brought up: %s", spdk_strerror(-rc));
 		status = STATUS_FAILED;
+	} else if (channels->count == 0 && g_numa >= 0) {
+		complain("no channel is known to be on NUMA node %d; 'udma list' shows where they "
+			 "are",
+			 g_numa);
+		status = STATUS_USAGE;
 	} else if (channels->count == 0) {
 		device_explain_none();
 		status = STATUS_USAGE;

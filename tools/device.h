@@ -17,6 +17,14 @@
 /* An engine that has completed nothing for so long will not any more. */
 #define HANG_SECONDS 30.0
 
+/** The lines of --help on the options of emulated channels, behind those on their number. */
+#define HELP_EMULATE_OPTIONS                                                                       \
+	"                     options: generation=snb, ivb, hsw, bdx, bwd, bdxde, skx or icx, "    \
+	"or\n"                                                                                     \
+	"                     a device id; xfercap=12..31 (log2 of the largest transfer);\n"       \
+	"                     iova_bits=32..64; flip=N (spoil one byte in every N-th "             \
+	"descriptor)\n"
+
 /** A channel that is open. */
 struct channel {
 	struct spdk_ioat_chan *ioat;
@@ -39,6 +47,14 @@ void device_emulate_channels(const char *value, unsigned channels);
 bool device_is_emulating(void);
 /** \return what was asked for, as in UDMA_EMULATE; NULL for nothing. */
 const char *device_emulation(void);
+/**
+ * Leaves channels of other NUMA nodes, and those whose node is not known.
+ *
+ * \param text a value of --numa. \return STATUS_OK; STATUS_USAGE, said.
+ */
+int device_choose_numa(const char *text);
+/** \return the node that was chosen; -1 for none. */
+int device_numa(void);
 /** \return "emulated" or "real". */
 const char *device_kind(const struct spdk_pci_device *device);
 

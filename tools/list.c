@@ -21,14 +21,14 @@ static const char help[] =
 	"Usage: udma list [OPTION]...\n"
 	"\n"
 	"For each channel: its address, vendor and device id, generation, whether it is real or\n"
-	"emulated, the kernel driver that is bound to it, its NUMA node, what it can do (known "
-	"only\n"
-	"of one that can be opened), and the process that holds it. '-' stands for none, or for\n"
-	"what is not known.\n"
+	"emulated, the kernel driver that is bound to it, its NUMA node, whether udma can have it\n"
+	"(its driver leaves it to user space, and no process holds it), what it can do (known of\n"
+	"emulated ones only: others are not opened), and the process that holds it. '-' is none,\n"
+	"or not known.\n"
 	"\n"
 	"Options:\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"
-	"                     list N emulated channels as well (default 1)\n"
+	"                     list N emulated channels as well (default 1);\n" HELP_EMULATE_OPTIONS
 	"  --json             print an array of objects\n"
 	"  --help             print this\n"
 	"\n"
@@ -106,6 +106,7 @@ add_emulated(void *ctx, struct spdk_pci_device *device)
 	entry->function.id = spdk_pci_device_get_id(device);
 	entry->function.numa_id = spdk_pci_device_get_numa_id(device);
 	entry->function.iommu_group = -1;
+	entry->function.usable = true;
 	entry->function.holder = getpid();
 	entry->kind = "emulated";
 	name_of_process(getpid(), entry->holder_name, sizeof(entry->holder_name));

@@ -40,7 +40,15 @@ cell_of_holder(const struct entry *entry)
 	return table_cell("%d (%s)", (int)entry->function.holder, entry->holder_name);
 }
 
-#define COLUMNS 8
+/** Whether a program that asks now gets it. */
+static bool
+is_usable(const struct entry *entry)
+{
+	return strcmp(entry->kind, "emulated") == 0 ||
+	       (entry->function.usable && entry->function.holder == 0);
+}
+
+#define COLUMNS 9
 
 static void
 fill_row(char **row, const struct entry *entry)
@@ -56,15 +64,17 @@ fill_row(char **row, const struct entry *entry)
 	row[3] = table_cell("%s", entry->kind);
 	row[4] = table_cell("%s", function->driver);
 	row[5] = function->numa_id >= 0 ? table_cell("%d", function->numa_id) : table_cell("-");
-	row[6] = table_cell("%s", text_of_capabilities(entry->capabilities));
-	row[7] = cell_of_holder(entry);
+	row[6] = table_cell("%s", is_usable(entry) ? "yes" : "no");
+	row[7] = table_cell("%s", text_of_capabilities(entry->capabilities));
+	row[8] = cell_of_holder(entry);
 }
 
 int
 list_print_table(const struct entries *entries)
 {
 	static const char *const heading[COLUMNS] = {
-		"ADDRESS", "ID", "GENERATION", "KIND", "DRIVER", "NUMA", "CAPABILITIES", "HELD BY",
+		"ADDRESS", "ID",     "GENERATION",   "KIND",    "DRIVER",
+		"NUMA",    "USABLE", "CAPABILITIES", "HELD BY",
 	};
 	char **cells = calloc(entries->count, COLUMNS * sizeof(*cells));
 
@@ -135,6 +145,7 @@ json_of_entry(const struct entry *entry)
 	json_object_object_add(
 		object, "iommu_group",
 		function->iommu_group >= 0 ? json_object_new_int(function->iommu_group) : NULL);
+	json_object_object_add(object, "usable", json_object_new_boolean(is_usable(entry)));
 	json_object_object_add(object, "capabilities", json_of_capabilities(entry->capabilities));
 	json_object_object_add(object, "holder", json_of_holder(entry));
 	return object;

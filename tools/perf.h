@@ -57,6 +57,9 @@ struct perf_point {
 	uint64_t others_operations;
 	uint64_t latency_ns[QUANTILES];
 	uint64_t latency_max_ns;
+	/* How many times as fast as the CPU the engine was in the median round: one in which either
+	 * was held up changes nothing. */
+	double ratio;
 };
 
 struct perf {
@@ -111,14 +114,6 @@ perf_engine_ns_per_byte(const struct perf_point *point)
 {
 	return point->others_cpu_seconds * 1e9 /
 	       ((double)point->others_operations * (double)point->size);
-}
-
-/** \return how many times as fast as the CPU the engine is. */
-static inline double
-perf_ratio(const struct perf_point *point)
-{
-	return perf_operations_per_second(&point->engine) /
-	       perf_operations_per_second(&point->baseline);
 }
 
 /* ---- Printing ---- */

@@ -86,7 +86,7 @@ figures_of(const struct perf_point *point, bool emulated)
 	add_whole(&figures, "depth_reached", point->depth);
 	add_engine(&figures, point, emulated);
 	add_baseline(&figures, point);
-	add_real(&figures, "ratio", perf_ratio(point));
+	add_real(&figures, "ratio", point->ratio);
 	return figures;
 }
 

@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 /* Engine and CPU change places after so long, or sooner in a short run. */
-#define SLICE_SECONDS 0.05
+#define SLICE_SECONDS 0.02
+/* Of one, in the histogram of ratios. */
+#define RATIO_UNIT 1e6
 /* Of the progress line, for each size. */
 #define PARTS 1000
 
@@ -29,6 +31,7 @@ struct workers {
 	struct worker *list;
 	unsigned count;
 	struct lane *lanes;
+	struct histogram ratios; /* of the rounds */
 };
 
 /* ---- Threads ---- */
@@ -118,9 +121,23 @@ run_engines(struct workers *workers, struct perf_point *point)
 	return rc;
 }
 
+/** \return operations a second since a side was as it was before; 0 if there were none. */
+static double
+rate_since(const struct perf_side *before, const struct perf_side *now)
+{
+	struct perf_side side = {
+		.operations = now->operations - before->operations,
+		.seconds = now->seconds - before->seconds,
+	};
+
+	return side.operations > 0 ? perf_operations_per_second(&side) : 0;
+}
+
 static int
 run_round(struct workers *workers, struct perf_point *point)
 {
+	const struct perf_point before = *point;
+	double engine, baseline;
 	int rc = run_on_all(workers, worker_baseline_slice);
 
 	if (rc == 0) {
@@ -128,12 +145,18 @@ run_round(struct workers *workers, struct perf_point *point)
 		/* Last, so that what is in the buffers in the end is from the engines. */
 		rc = run_engines(workers, point);
 	}
+	engine = rate_since(&before.engine, &point->engine);
+	baseline = rate_since(&before.baseline, &point->baseline);
+	if (engine > 0 && baseline > 0) {
+		histogram_add(&workers->ratios, (uint64_t)(engine / baseline * RATIO_UNIT));
+	}
 	return rc;
 }
 
 static void
-forget_latencies(struct workers *workers, unsigned channels)
+forget_rounds(struct workers *workers, unsigned channels)
 {
+	workers->ratios = (struct histogram){0};
 	for (unsigned i = 0; i < channels; i++) {
 		workers->lanes[i].measured = (struct histogram){0};
 		workers->lanes[i].deepest = 0;
@@ -150,7 +173,7 @@ run_rounds(struct workers *workers, const struct perf *perf, struct perf_point *
 
 	/* The first round warms everything up: pages, caches, clocks. */
 	rc = run_round(workers, &unmeasured);
-	forget_latencies(workers, perf->options.channels);
+	forget_rounds(workers, perf->options.channels);
 	start = seconds_now();
 	while (rc == 0 && elapsed < limit && !stop_requested()) {
 		rc = run_round(workers, point);
@@ -192,6 +215,7 @@ sum_up(const struct workers *workers, const struct perf_options *options, struct
 			ns_of(histogram_quantile(sum, quantiles[i].parts, quantiles[i].whole));
 	}
 	point->latency_max_ns = ns_of(sum->max);
+	point->ratio = (double)histogram_quantile(&workers->ratios, 1, 2) / RATIO_UNIT;
 	free(sum);
 	return 0;
 }

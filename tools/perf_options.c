@@ -28,6 +28,7 @@ enum option_id {
 	OPTION_EMULATE,
 	OPTION_HELP,
 	OPTION_JSON,
+	OPTION_NUMA,
 	OPTION_OPERATION,
 	OPTION_PLOT,
 	OPTION_QUIET,
@@ -65,6 +66,8 @@ take_option(int option, const char *value, struct perf_options *options, struct 
 		return parse_count("--channels", value, MAX_CHANNELS, &options->channels);
 	case OPTION_DEPTH:
 		return parse_count("--depth", value, MAX_DEPTH, &options->depth);
+	case OPTION_NUMA:
+		return device_choose_numa(value);
 	case OPTION_OPERATION:
 		return parse_operation(value, &options->fill);
 	case OPTION_SECONDS:
@@ -195,6 +198,7 @@ perf_parse(int argc, char **argv, struct perf_options *options, bool *help)
 		{"emulate", optional_argument, NULL, OPTION_EMULATE},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{"json", no_argument, NULL, OPTION_JSON},
+		{"numa", required_argument, NULL, OPTION_NUMA},
 		{"operation", required_argument, NULL, OPTION_OPERATION},
 		{"plot", no_argument, NULL, OPTION_PLOT},
 		{"quiet", no_argument, NULL, OPTION_QUIET},

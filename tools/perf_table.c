@@ -94,7 +94,7 @@ print_throughput(const struct perf *perf)
 		add_figure(&page, perf_operations_per_second(&point->engine));
 		add_figure(&page, perf_bytes_per_second(point, &point->engine) / MIB);
 		add_figure(&page, perf_bytes_per_second(point, &point->baseline) / MIB);
-		add_figure(&page, perf_ratio(point));
+		add_figure(&page, point->ratio);
 		add_figure(&page, perf_cpu_ns_per_byte(point, &point->engine));
 		if (perf_is_emulated(perf)) {
 			add_figure(&page, perf_engine_ns_per_byte(point));

@@ -26,6 +26,9 @@
 /* Turns in a row that find nothing done, before the CPU is offered to others: an emulated engine
  * may be waiting for it. */
 #define IDLE_TURNS 1000
+/* How often a channel is looked at for progress. Looks are counted, not seconds: while the machine
+ * stands still, or has no time for us, it may be the same for the engine. */
+#define SECONDS_PER_LOOK 0.1
 /* How long a channel may go without progress once the user has asked to stop. */
 #define STOP_SECONDS 1.0
 /* Bytes that the CPU moves between two looks at the clock. */
@@ -125,20 +128,24 @@ give_up(struct worker *worker, const struct lane *lane, int rc)
 	return rc;
 }
 
-/** After many turns without a completion. */
+/** \return 0; a negative errno if a channel has made no progress for too long. */
 static int
 look_for_hang(struct worker *worker, uint64_t now)
 {
-	uint64_t limit = ticks_of(stop_requested() ? STOP_SECONDS : HANG_SECONDS);
+	double limit = stop_requested() ? STOP_SECONDS : HANG_SECONDS;
 
+	worker->look_at = now + ticks_of(SECONDS_PER_LOOK);
 	for (unsigned i = 0; i < worker->lane_count; i++) {
-		const struct lane *lane = &worker->lanes[i];
+		struct lane *lane = &worker->lanes[i];
+		bool is_idle = lane->completed == lane->submitted;
 
-		if (lane->completed < lane->submitted && now - lane->last_progress > limit) {
+		lane->looks =
+			is_idle || lane->completed != lane->completed_before ? 0 : lane->looks + 1;
+		lane->completed_before = lane->completed;
+		if (lane->looks * SECONDS_PER_LOOK > limit) {
 			return give_up(worker, lane, -ETIMEDOUT);
 		}
 	}
-	sched_yield();
 	return 0;
 }
 
@@ -150,6 +157,13 @@ take_turn(struct worker *worker, bool submit)
 	uint64_t now = spdk_get_ticks();
 	int count = 0;
 
+	if (now >= worker->look_at) {
+		int rc = look_for_hang(worker, now);
+
+		if (rc != 0) {
+			return rc;
+		}
+	}
 	for (unsigned i = 0; i < worker->lane_count; i++) {
 		struct lane *lane = &worker->lanes[i];
 		int rc = submit ? fill_queue(lane) : 0;
@@ -160,15 +174,13 @@ take_turn(struct worker *worker, bool submit)
 		if (rc < 0) {
 			return give_up(worker, lane, rc);
 		}
-		if (rc > 0) {
-			lane->last_progress = now;
-		}
 		count += rc;
 	}
 	if (count > 0) {
 		worker->idle_turns = 0;
-	} else if (++worker->idle_turns % IDLE_TURNS == 0) {
-		return look_for_hang(worker, now);
+	} else if (++worker->idle_turns == IDLE_TURNS) {
+		worker->idle_turns = 0;
+		sched_yield();
 	}
 	return count;
 }
@@ -223,6 +235,7 @@ begin(struct worker *worker)
 {
 	worker->result = (struct perf_side){0};
 	worker->idle_turns = 0;
+	worker->look_at = 0;
 	for (unsigned i = 0; i < worker->lane_count; i++) {
 		struct lane *lane = &worker->lanes[i];
 
@@ -230,7 +243,8 @@ begin(struct worker *worker)
 		lane->submitted = lane->completed = 0;
 		lane->next = lane->built = 0;
 		lane->record = &lane->unmeasured;
-		lane->last_progress = spdk_get_ticks();
+		lane->completed_before = 0;
+		lane->looks = 0;
 	}
 }
 

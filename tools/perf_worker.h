@@ -37,8 +37,9 @@ struct lane {
 	/* In this slice. */
 	uint64_t submitted;
 	uint64_t completed;
-	uint64_t deepest; /* outstanding, in any slice */
-	uint64_t last_progress;
+	uint64_t deepest;          /* outstanding, in any slice */
+	uint64_t completed_before; /* the last look for progress */
+	unsigned looks;            /* in a row that found none */
 	/* Latencies in ticks go to one or the other. */
 	struct histogram *record;
 	struct histogram measured;
@@ -51,6 +52,7 @@ struct worker {
 	struct lane *lanes;
 	unsigned lane_count;
 	unsigned idle_turns;
+	uint64_t look_at; /* for progress of each channel, in ticks */
 	uint64_t size;
 	double slice_seconds;
 	int error; /* a negative errno, said, unless it was told to stop */

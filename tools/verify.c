@@ -41,13 +41,13 @@ static const char help[] =
 	"  --count=N          N requests to each channel\n"
 	"  --seed=N           ask for the same as a former run (default: another each time)\n"
 	"  --channels=N       use N channels (default: all)\n"
+	"  --numa=N           use channels of NUMA node N only\n"
 	"  --depth=N          at most N requests outstanding on a channel (default 256)\n"
 	"  --max-size=SIZE    at most SIZE bytes a request, up to 64M (default 2M)\n"
 	"  --cores=LIST       keep the threads to these CPUs, in turn (0,2-3 or 0xd)\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"
 	"                     use emulated channels in this process (N: as many as --channels,\n"
-	"                     or 1); options: xfercap=12..31 (log2 of the largest transfer),\n"
-	"                     iova_bits=32..64, flip=N (spoil one byte in every N-th descriptor)\n"
+	"                     or 1);\n" HELP_EMULATE_OPTIONS
 	"  --json             print the result as JSON\n"
 	"  --quiet            print nothing but errors\n"
 	"  --help             print this\n"
@@ -87,6 +87,7 @@ enum option_id {
 	OPTION_EMULATE,
 	OPTION_JSON,
 	OPTION_MAX_SIZE,
+	OPTION_NUMA,
 	OPTION_QUIET,
 	OPTION_SECONDS,
 	OPTION_SEED,
@@ -141,6 +142,8 @@ parse_value(int option, struct options *options)
 		return option_number("--depth", optarg, 1, LARGEST_DEPTH, &job->depth);
 	case OPTION_MAX_SIZE:
 		return option_size("--max-size", optarg, 1, LARGEST_MAX_SIZE, &job->max_size);
+	case OPTION_NUMA:
+		return device_choose_numa(optarg);
 	case OPTION_SECONDS:
 		return option_number("--seconds", optarg, 1, LONGEST_SECONDS, &job->seconds);
 	default:
@@ -160,6 +163,7 @@ parse(int argc, char **argv, struct options *options)
 		{"emulate", optional_argument, NULL, OPTION_EMULATE},
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"max-size", required_argument, NULL, OPTION_MAX_SIZE},
+		{"numa", required_argument, NULL, OPTION_NUMA},
 		{"quiet", no_argument, NULL, OPTION_QUIET},
 		{"seconds", required_argument, NULL, OPTION_SECONDS},
 		{"seed", required_argument, NULL, OPTION_SEED},

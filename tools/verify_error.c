@@ -57,6 +57,9 @@ verify_repeat(const struct verify_job *job, uint64_t count, char *text, size_t s
 	text[0] = '\0';
 	append_word(text, size, program_invocation_name);
 	append(text, size, " verify");
+	if (device_numa() >= 0) {
+		append(text, size, " --numa=%d", device_numa());
+	}
 	if (device_is_emulating()) {
 		append(text, size, " --emulate=");
 		append_word(text, size, device_emulation());

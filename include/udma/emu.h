@@ -93,6 +93,9 @@ struct udma_emu_host {
 	 * For memory that the host can reach but not map, asked when `grant` said NULL: copies up
 	 * to `len` bytes, from the first on. NULL: there is no such memory.
 	 *
+	 * An aligned word of 8 bytes is there as a whole or not at all: a completion word is
+	 * written by one call.
+	 *
 	 * \return how many bytes were copied; 0 if the first is not there.
 	 */
 	uint64_t (*read)(void *ctx, uint64_t iova, void *buf, uint64_t len);

@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * What I/OAT channels can do beyond SPDK's interface, on the same channels as spdk/ioat.h.
+ * What I/OAT channels can do beyond SPDK's interface, on the same channels as spdk/ioat.h and free
+ * to mix with it: requests that end with a status, gathering and scattering, ordering, and channels
+ * that go on after an error.
+ *
+ * Everything here is called from the thread that the channel belongs to, and none of build, flush
+ * and poll enters the kernel, takes a lock or allocates, except after an error.
+ *
+ * Recovery. When the engine halts, the next poll finds the request at fault, ends it with its
+ * cause, and restarts the engine behind it; everything else goes on. Through spdk/ioat.h a failed
+ * request's callback does not run, and one call of spdk_ioat_process_events() returns -EIO for it.
+ *
+ * A channel that halts again and again, hangs, is gone or cannot be restarted has failed: whatever
+ * is outstanding has ended, each poll returns the same -EIO or -ENODEV, and so does each request,
+ * until udma_ioat_reset(). An engine hangs that finishes no descriptor in ten seconds of polling.
  */
 
 #ifndef UDMA_IOAT_H
@@ -9,10 +22,126 @@
 
 #include "spdk/ioat.h"
 
+#include <sys/uio.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 #pragma GCC visibility push(default)
+
+/** How a request has ended. The causes are those of CHANERR (section 11). */
+enum udma_ioat_status {
+	UDMA_IOAT_OK = 0,
+	UDMA_IOAT_BAD_SOURCE,      /**< The source cannot be reached or read: bits 0, 8. */
+	UDMA_IOAT_BAD_DESTINATION, /**< The destination, likewise: bits 1, 9. */
+	UDMA_IOAT_BAD_DESCRIPTOR,  /**< The engine refuses it, or cannot read it: bits 2 to 5, 10,
+				      11, 14, 18, 23. */
+	UDMA_IOAT_BAD_DATA,        /**< Data that was damaged on its way: bits 6, 7. */
+	UDMA_IOAT_BAD_COMPLETION,  /**< The completion word could not be written: bit 12. */
+	UDMA_IOAT_MISMATCH, /**< Something that was checked differs: bits 16, 17, 19 to 27. */
+	UDMA_IOAT_UNKNOWN,  /**< The engine has halted and does not say why, or talks nonsense. */
+	UDMA_IOAT_ABORTED,  /**< It stood behind the fence of one that failed, or by
+			       udma_ioat_abort() or a detach. */
+	UDMA_IOAT_HUNG,     /**< The engine makes no progress. The channel has failed. */
+	UDMA_IOAT_GONE,     /**< The device is gone. The channel has failed. */
+	UDMA_IOAT_FAILED,   /**< The channel has failed with others before it. */
+};
+
+/** \return a few words for a status; "unknown status" if it is none. */
+const char *udma_ioat_status_text(enum udma_ioat_status status);
+
+/** The end of a request. */
+struct udma_ioat_result {
+	enum udma_ioat_status status;
+	uint32_t chanerr; /**< CHANERR at the halt, 0 if that was not the reason. */
+	/**
+	 * Bytes of the destination, from its first on, that are certain to have been written. What
+	 * follows may have been written in part. All of them if the status is UDMA_IOAT_OK.
+	 */
+	uint64_t bytes;
+};
+
+/**
+ * Called by a poll for each request, exactly once, whatever happens: when it has succeeded or
+ * failed, when its channel fails, and when the channel is detached. Requests end in the order in
+ * which they were built. It may submit, poll and detach.
+ */
+typedef void (*udma_ioat_cb)(void *arg, const struct udma_ioat_result *result);
+
+/** Flags of a request. */
+enum udma_ioat_flags {
+	/**
+	 * What is built behind this request starts only when this one and everything before it has
+	 * finished (section 7, fence). If one of those fails, what is behind and already built ends
+	 * as UDMA_IOAT_ABORTED, untouched.
+	 */
+	UDMA_IOAT_FENCE = 1 << 0,
+};
+
+/**
+ * Builds a copy, as spdk_ioat_build_copy() does.
+ *
+ * \param flags of enum udma_ioat_flags. \param cb may be NULL: nobody hears of the end then.
+ * \return 0; -EINVAL for flags that do not exist; or as spdk_ioat_build_copy(), and `cb` is not
+ * called.
+ */
+int udma_ioat_copy(struct spdk_ioat_chan *chan, void *dst, const void *src, uint64_t nbytes,
+		   unsigned flags, udma_ioat_cb cb, void *cb_arg);
+
+/** Builds a fill, as spdk_ioat_build_fill() does. \return likewise. */
+int udma_ioat_fill(struct spdk_ioat_chan *chan, void *dst, uint64_t pattern, uint64_t nbytes,
+		   unsigned flags, udma_ioat_cb cb, void *cb_arg);
+
+/** Builds a request that moves nothing, and ends in its turn. \return as udma_ioat_copy(). */
+int udma_ioat_null(struct spdk_ioat_chan *chan, unsigned flags, udma_ioat_cb cb, void *cb_arg);
+
+/**
+ * Builds one request that copies from a list of pieces to another list, cut in other places.
+ *
+ * \param dst, dst_count, src, src_count the lists; not used any more when the call returns. Both
+ * have the same number of bytes in all.
+ * \return as udma_ioat_copy(); -EINVAL if the lists differ in bytes.
+ */
+int udma_ioat_copyv(struct spdk_ioat_chan *chan, const struct iovec *dst, unsigned dst_count,
+		    const struct iovec *src, unsigned src_count, unsigned flags, udma_ioat_cb cb,
+		    void *cb_arg);
+
+/** \return how many descriptors can be built now; a request takes one for each piece. */
+uint32_t udma_ioat_room(const struct spdk_ioat_chan *chan);
+
+/** What a channel is doing. */
+enum udma_ioat_state {
+	UDMA_IOAT_RUNNING,
+	UDMA_IOAT_HAS_FAILED, /**< It refuses requests until udma_ioat_reset(). */
+};
+enum udma_ioat_state udma_ioat_get_state(const struct spdk_ioat_chan *chan);
+
+/**
+ * Waits until everything built so far has ended, flushing first and calling callbacks; not for what
+ * these build. The errors of spdk/ioat.h are left to the polls that follow.
+ *
+ * \return 0; -ETIMEDOUT after `timeout_us` microseconds with requests still outstanding; -EIO or
+ * -ENODEV once the channel has failed, all requests have ended then as well; -ESHUTDOWN if a
+ * callback has detached the channel.
+ */
+int udma_ioat_drain(struct spdk_ioat_chan *chan, uint64_t timeout_us);
+
+/**
+ * Stops the engine and ends every request that has not finished as UDMA_IOAT_ABORTED; through
+ * spdk/ioat.h, with neither its callback nor an error. The channel goes on with what is built
+ * afterwards.
+ *
+ * \return 0; -EIO or -ENODEV, the channel has failed; -ESHUTDOWN as udma_ioat_drain().
+ */
+int udma_ioat_abort(struct spdk_ioat_chan *chan);
+
+/**
+ * Brings a channel back that has failed, if the device is there; one that has not is aborted first.
+ * All requests have ended before it returns.
+ *
+ * \return 0; a negative errno, logged: it stays failed.
+ */
+int udma_ioat_reset(struct spdk_ioat_chan *chan);
 
 /** What a channel has done since it was attached. */
 struct udma_ioat_stats {
@@ -20,9 +149,11 @@ struct udma_ioat_stats {
 	uint64_t completed;   /**< Requests that have succeeded. */
 	uint64_t descriptors; /**< Descriptors announced to the engine. */
 	uint64_t doorbells;   /**< Writes to DMACOUNT. */
+	uint64_t failed;      /**< Requests that have ended with another status than OK. */
+	uint64_t recoveries;  /**< Restarts after a halt, and resets of a failed channel. */
 };
 
-/** Reads the counters. From the thread that the channel belongs to. */
+/** Reads the counters. */
 void udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats);
 
 #pragma GCC visibility pop

@@ -27,6 +27,11 @@ struct udma_pci_function {
 	int numa_id;
 	/** The IOMMU group, -1 for none. */
 	int iommu_group;
+	/**
+	 * Whether its driver leaves it to user space (vfio-pci, or one of UIO), so that
+	 * spdk_pci_enumerate() offers it.
+	 */
+	bool usable;
 	/** The process that has claimed it (spdk_pci_device_claim()), 0 for none. */
 	pid_t holder;
 };
@@ -44,6 +49,15 @@ int udma_pci_scan(int (*fn)(void *ctx, const struct udma_pci_function *function)
  * it cannot be told.
  */
 pid_t udma_pci_claim_holder(const struct spdk_pci_addr *addr);
+
+/**
+ * Resets a function by itself, as its registers cannot (function-level reset, or what the kernel
+ * has in its place). Nothing else may be using it. Configuration space comes back as it was.
+ *
+ * \return 0; -ENOTSUP if there is no such reset, as for emulated and hooked devices; a negative
+ * errno, logged.
+ */
+int udma_pci_device_reset(struct spdk_pci_device *dev);
 
 /**
  * \return the name of the part that an I/OAT device id belongs to ("Skylake-SP"); NULL if it is

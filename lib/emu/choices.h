@@ -119,7 +119,7 @@
  *
  * - Point 8: CHANCTRL bit 0 reads 1 from when an interrupt was sent until 1 is written to it.
  * - RESET forgets an interrupt that waits, and re-arms: Linux restarts a channel without writing
- *   CHANCTRL.
+ *   CHANCTRL. A message in the PBA has been sent: it goes only where RESET clears the PBA.
  * - Causes that come while one waits are one interrupt.
  * - INTRDELAY is of completions and errors alike. It counts from the cause, also while the channel
  *   is not armed; what is written meanwhile is for the next one. RESET leaves it.

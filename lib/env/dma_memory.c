@@ -14,6 +14,7 @@
 #include "spdk/util.h"
 #include "dma_chunk.h"
 #include "heap.h"
+#include "iova.h"
 #include "memory_internal.h"
 #include "range_map.h"
 #include "registry.h"
@@ -127,10 +128,12 @@ charge(size_t need)
 static int
 make_chunk(struct udma_dma_chunk_spec *spec, size_t need, struct udma_dma_chunk **chunk)
 {
+	/* Ordinary pages have no physical address that lasts. */
+	int least = memory.huge && udma_iova_kind() == UDMA_IOVA_PA;
 	size_t wanted = spec->len;
 	int rc = -ENOMEM;
 
-	for (int huge = memory.huge; huge >= 0; huge--) {
+	for (int huge = memory.huge; huge >= least; huge--) {
 		spec->huge = huge;
 		spec->len = wanted;
 		rc = udma_dma_chunk_create(spec, chunk);
@@ -175,7 +178,10 @@ way_out(int rc)
 		return "raise 'ulimit -f'";
 	case -ENOMEM:
 	case -ENOSPC:
-		return "free some, or provide more hugepages";
+		return udma_iova_kind() == UDMA_IOVA_PA
+			       ? "devices see physical addresses, which takes hugepages: provide "
+				 "more ('udma setup', or vm.nr_hugepages)"
+			       : "free some, or provide more hugepages";
 	case -EAGAIN:
 		return "other threads took each room for it; try again";
 	default:

@@ -411,8 +411,7 @@ is_listed(const struct udma_heap *heap, const struct udma_heap_block *block)
 	struct size_class class = class_of(block->granules);
 	const struct udma_heap_block *listed;
 
-	LIST_FOREACH(listed, &heap->free[class.first][class.second], link)
-	{
+	LIST_FOREACH (listed, &heap->free[class.first][class.second], link) {
 		if (listed == block) {
 			return true;
 		}
@@ -462,8 +461,7 @@ udma_heap_check(const struct udma_heap *heap)
 	const struct udma_heap_block *block;
 	size_t free_blocks = 0, listed = 0;
 
-	LIST_FOREACH(chunk, &heap->chunks, link)
-	{
+	LIST_FOREACH (chunk, &heap->chunks, link) {
 		if (chunk->heap != heap || !check_chunk(chunk, &free_blocks)) {
 			return false;
 		}
@@ -478,8 +476,7 @@ udma_heap_check(const struct udma_heap *heap)
 			if (((heap->second_map[first] >> second) & 1) == LIST_EMPTY(list)) {
 				return false;
 			}
-			LIST_FOREACH(block, list, link)
-			{
+			LIST_FOREACH (block, list, link) {
 				listed++;
 			}
 		}

@@ -2,6 +2,7 @@
 
 /* Starting and ending the environment, part by part. */
 
+#include "domain.h"
 #include "env_internal.h"
 
 #include "ioat/channel.h"
@@ -9,11 +10,10 @@
 
 #include "spdk/env.h"
 #include "spdk/log.h"
+#include "spdk/util.h"
 
 #define DEFAULT_BASE_VIRTADDR 0x200000000000ull
 
-/* Virtual addresses of user space have up to this many bits. */
-#define VIRTUAL_ADDRESS_BITS 57
 /* Where "mapped" is asked for and no device is narrower. */
 #define MAPPED_DEFAULT_BITS 48
 
@@ -50,15 +50,22 @@ spdk_env_opts_init(struct spdk_env_opts *opts)
 	*opts = defaults;
 }
 
-/** Settles how devices will see memory: asked for, or as wide as the narrowest device. */
-static int
-choose_kind(const char *mode, unsigned device_bits, enum udma_iova_kind *kind, unsigned *bits)
+/** \return how many bits the virtual addresses in use have: the stack is at their end. */
+static unsigned
+virtual_address_bits(void)
 {
-	bool narrow = device_bits < VIRTUAL_ADDRESS_BITS;
+	return 64 - (unsigned)__builtin_clzll((uintptr_t)__builtin_frame_address(0));
+}
 
-	*bits = narrow ? device_bits : MAPPED_DEFAULT_BITS;
+/** Settles how devices will see memory: asked for, or as the most limited device needs it. */
+static int
+choose_kind(const char *mode, bool physical, unsigned device_bits, enum udma_iova_kind *kind)
+{
+	unsigned needed = virtual_address_bits();
+	bool narrow = device_bits < needed;
+
 	if (mode == NULL) {
-		*kind = narrow ? UDMA_IOVA_MAPPED : UDMA_IOVA_VA;
+		*kind = physical ? UDMA_IOVA_PA : narrow ? UDMA_IOVA_MAPPED : UDMA_IOVA_VA;
 	} else if (strcmp(mode, "mapped") == 0) {
 		*kind = UDMA_IOVA_MAPPED;
 	} else if (strcmp(mode, "pa") == 0) {
@@ -68,9 +75,8 @@ choose_kind(const char *mode, unsigned device_bits, enum udma_iova_kind *kind, u
 		return -EINVAL;
 	} else if (narrow) {
 		SPDK_ERRLOG("iova_mode \"va\" needs %u bits and an IOMMU here has %u: use "
-			    "\"mapped\", or "
-			    "leave it open\n",
-			    VIRTUAL_ADDRESS_BITS, device_bits);
+			    "\"mapped\", or leave it open\n",
+			    needed, device_bits);
 		return -ENOTSUP;
 	} else {
 		*kind = UDMA_IOVA_VA;
@@ -78,19 +84,38 @@ choose_kind(const char *mode, unsigned device_bits, enum udma_iova_kind *kind, u
 	return 0;
 }
 
-/** What could not be started is ended again, the last part first. */
+static int
+start_memory(const struct spdk_env_opts *opts, const struct udma_pci_reach *reach,
+	     const struct udma_emulated_config *emulated)
+{
+	unsigned bits = udma_iova_ranges_bits(&reach->ranges);
+	enum udma_iova_kind kind;
+	int rc;
+
+	if (emulated->count > 0) {
+		bits = spdk_min(bits, emulated->iova_bits);
+	}
+	rc = choose_kind(opts->iova_mode, reach->physical, bits, &kind);
+	if (rc == 0) {
+		if (kind == UDMA_IOVA_MAPPED) {
+			bits = spdk_min(bits, MAPPED_DEFAULT_BITS);
+		}
+		rc = udma_memory_init(opts, kind, bits);
+	}
+	if (rc == 0) {
+		udma_domains_limit(&reach->ranges);
+	}
+	return rc;
+}
+
+/** What could not be started is ended again. */
 static int
 start(const struct spdk_env_opts *opts)
 {
 	struct udma_emulated_config emulated;
-	enum udma_iova_kind kind;
-	unsigned bits;
+	struct udma_pci_reach reach;
 	int rc = udma_emulated_parse(getenv("UDMA_EMULATE"), &emulated);
 
-	if (rc == 0) {
-		rc = choose_kind(opts->iova_mode, emulated.count ? emulated.iova_bits : 64, &kind,
-				 &bits);
-	}
 	if (rc != 0) {
 		return rc;
 	}
@@ -98,13 +123,14 @@ start(const struct spdk_env_opts *opts)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = udma_memory_init(opts, kind, bits);
-	if (rc != 0) {
-		goto no_memory;
-	}
-	rc = udma_pci_init(opts);
+	/* Before memory: the devices say at what addresses they can see it. */
+	rc = udma_pci_init(opts, &reach);
 	if (rc != 0) {
 		goto no_pci;
+	}
+	rc = start_memory(opts, &reach, &emulated);
+	if (rc != 0) {
+		goto no_memory;
 	}
 	rc = udma_emulated_init(&emulated);
 	if (rc != 0) {
@@ -114,10 +140,10 @@ start(const struct spdk_env_opts *opts)
 	return 0;
 
 no_emulated:
-	udma_pci_fini();
-no_pci:
 	udma_memory_fini();
 no_memory:
+	udma_pci_fini();
+no_pci:
 	udma_cores_fini();
 	return rc;
 }

@@ -29,6 +29,7 @@ static struct {
 	enum udma_iova_kind kind;
 	uint64_t last;   /* highest address that devices can send */
 	uint64_t cursor; /* behind the region placed last */
+	struct udma_iova_ranges ranges;
 	struct udma_range_map regions;
 } space;
 
@@ -43,7 +44,14 @@ udma_iova_init(enum udma_iova_kind kind, unsigned bits)
 	space.kind = kind;
 	space.last = bits < 64 ? (1ULL << bits) - 1 : UINT64_MAX;
 	space.cursor = LOWEST_IOVA;
+	space.ranges = udma_iova_ranges_of(64);
 	return 0;
+}
+
+void
+udma_iova_limit(const struct udma_iova_ranges *ranges)
+{
+	udma_iova_ranges_intersect(&space.ranges, ranges);
 }
 
 void
@@ -73,21 +81,36 @@ udma_region_find(uint64_t iova, struct udma_region *region)
 	return true;
 }
 
+/** \return the end of another region in [start, start + len), or 0 if there is none. */
+static uint64_t
+other_region(uint64_t start, uint64_t len)
+{
+	struct udma_range range;
+
+	if (udma_range_map_next(&space.regions, start, &range) && range.start < start + len) {
+		return range.start + range.len;
+	}
+	return 0;
+}
+
 /** \return the end of something in the way of [start, start + len), or 0 if it is free. */
 static uint64_t
 obstacle(uint64_t start, uint64_t len)
 {
-	struct udma_range range;
-
+	if (!udma_iova_ranges_hold(&space.ranges, start, len)) {
+		for (unsigned i = 0; i < space.ranges.count; i++) {
+			if (space.ranges.range[i].first > start) {
+				return space.ranges.range[i].first;
+			}
+		}
+		return UINT64_MAX;
+	}
 	for (size_t i = 0; i < SPDK_COUNTOF(interrupt_windows); i++) {
 		if (start < interrupt_windows[i].end && start + len > interrupt_windows[i].start) {
 			return interrupt_windows[i].end;
 		}
 	}
-	if (udma_range_map_next(&space.regions, start, &range) && range.start < start + len) {
-		return range.start + range.len;
-	}
-	return 0;
+	return other_region(start, len);
 }
 
 /** The lowest free place from `from` on, congruent to `vaddr` modulo `align`. \return 0 if none. */
@@ -98,6 +121,9 @@ find_place(uint64_t from, uint64_t vaddr, uint64_t len, uint64_t align)
 	uint64_t behind = from;
 
 	while (behind != 0) {
+		if (behind > last) {
+			return 0;
+		}
 		from = behind + ((vaddr - behind) & (align - 1));
 		if (from > last || len - 1 > last - from) {
 			return 0;
@@ -163,7 +189,7 @@ udma_iova_take(uint64_t vaddr, uint64_t *len, bool writable, uint64_t *iova)
 		return -ENOTSUP;
 	}
 	/* One page may be mapped twice: the region is then found at the address that was first. */
-	if (space.kind == UDMA_IOVA_PA && obstacle(*iova, *len) != 0) {
+	if (space.kind == UDMA_IOVA_PA && other_region(*iova, *len) != 0) {
 		return 0;
 	}
 	rc = udma_range_map_set(&space.regions, *iova, *len,

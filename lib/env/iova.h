@@ -11,11 +11,33 @@
 
 #include "env_internal.h"
 
+#define UDMA_IOVA_RANGES 32
+
+/** Addresses that devices can use, in ascending order. */
+struct udma_iova_ranges {
+	unsigned count;
+	struct {
+		uint64_t first, last;
+	} range[UDMA_IOVA_RANGES];
+};
+
+/** All addresses of so many bits. */
+struct udma_iova_ranges udma_iova_ranges_of(unsigned bits);
+/** Keeps of `ranges` what is in `others` as well. */
+void udma_iova_ranges_intersect(struct udma_iova_ranges *ranges,
+				const struct udma_iova_ranges *others);
+/** \return whether all of [iova, iova + len) is in one range. */
+bool udma_iova_ranges_hold(const struct udma_iova_ranges *ranges, uint64_t iova, uint64_t len);
+/** \return how many bits all addresses up to the highest one have. */
+unsigned udma_iova_ranges_bits(const struct udma_iova_ranges *ranges);
+
 /** \param bits width of the addresses, 64 for any. \return 0; a negative errno, logged. */
 int udma_iova_init(enum udma_iova_kind kind, unsigned bits);
 /** Forgets the regions that are left. */
 void udma_iova_fini(void);
 enum udma_iova_kind udma_iova_kind(void);
+/** Places regions in these ranges only, from now on. */
+void udma_iova_limit(const struct udma_iova_ranges *ranges);
 
 /**
  * Finds addresses for memory, and makes them known to udma_region_find().

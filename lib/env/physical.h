@@ -17,8 +17,8 @@ int udma_physical_init(void);
  * memory behind it if there is none yet.
  *
  * \param len in: bytes asked for; out: bytes in the piece.
- * \return 0; -ENOTSUP if it is not hugetlb memory, which alone stays where it is; another negative
- * errno. Logged.
+ * \return 0; -ENOTSUP if it is neither hugetlb memory nor a device's, which alone stay where
+ * they are; another negative errno. Logged.
  */
 int udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical);
 

@@ -9,9 +9,9 @@
 #include "spdk/stdinc.h"
 #include "spdk/log.h"
 #include "spdk/util.h"
+#include "domain.h"
 #include "iova.h"
 #include "range_map.h"
-#include "region.h"
 #include "registry.h"
 #include "translate.h"
 #include "vma.h"
@@ -23,6 +23,7 @@
 #define REGION_CONTINUES   1ULL /* a further piece of the registration of the region before it */
 #define REGION_NO_CHILD    2ULL /* kept from the children of fork() */
 #define REGION_CHUNK       4ULL /* of spdk_malloc(), whose it is to unregister */
+#define REGION_READ_ONLY   8ULL /* devices must not write there */
 #define REGION_OFFSET_MASK (~(UDMA_RANGE_MAP_PAGE - 1))
 
 #define MPOL_F_NODE (1 << 0)
@@ -134,6 +135,29 @@ udma_registry_previous(uint64_t vaddr, struct udma_registration *reg)
 	       udma_registry_find(range.start, reg);
 }
 
+static struct udma_region
+region_of(const struct udma_range *range)
+{
+	return (struct udma_region){
+		.vaddr = range->start,
+		.iova = range->start + (range->value & REGION_OFFSET_MASK),
+		.len = range->len,
+		.writable = !(range->value & REGION_READ_ONLY),
+	};
+}
+
+bool
+udma_registry_next_region(uint64_t vaddr, struct udma_region *region)
+{
+	struct udma_range range;
+
+	if (!udma_range_map_next(&regions, vaddr, &range)) {
+		return false;
+	}
+	*region = region_of(&range);
+	return true;
+}
+
 /** Takes the regions of a registration out, so that they translate no more. */
 static void
 forget(const struct udma_registration *reg)
@@ -141,26 +165,57 @@ forget(const struct udma_registration *reg)
 	struct udma_range range;
 
 	for (uint64_t at = reg->vaddr; at < reg->vaddr + reg->len; at += range.len) {
+		struct udma_region region;
+
 		if (!udma_range_map_lookup(&regions, at, &range)) {
 			break;
 		}
+		region = region_of(&range);
 		udma_range_map_clear(&regions, range.start, range.len);
-		udma_iova_release(range.start, range.start + (range.value & REGION_OFFSET_MASK),
-				  range.len);
+		udma_iova_release(region.vaddr, region.iova, region.len);
+		/* Who sees the new one finds the region gone; who had found it looks again. */
+		__atomic_fetch_add(&udma_translation_epoch, 1, __ATOMIC_RELEASE);
+		/* Last, when nobody can be given the address any more. */
+		udma_domains_unmap(&region);
 		if (range.value & REGION_NO_CHILD) {
 			madvise((void *)(uintptr_t)range.start, range.len, MADV_DOFORK);
 		}
 	}
-	/* Who finds it changed finds the regions gone; who found them before sees it changed. */
-	__atomic_fetch_add(&udma_translation_epoch, 1, __ATOMIC_RELEASE);
+}
+
+/** Makes one region: places it, maps it for devices, and lets it be found. */
+static int
+learn_region(uint64_t vaddr, uint64_t *len, uint64_t flags)
+{
+	struct udma_region region = {.vaddr = vaddr, .writable = !(flags & REGION_READ_ONLY)};
+	int rc = udma_iova_take(vaddr, len, region.writable, &region.iova);
+
+	if (rc != 0) {
+		return rc;
+	}
+	region.len = *len;
+	rc = udma_domains_map(&region);
+	if (rc == 0) {
+		rc = udma_range_map_set(&regions, vaddr, *len, (region.iova - vaddr) | flags);
+		if (rc != 0) {
+			SPDK_ERRLOG("no memory to register %" PRIu64 " bytes at %#" PRIx64 "\n",
+				    *len, vaddr);
+			udma_domains_unmap(&region);
+		}
+	}
+	if (rc != 0) {
+		udma_iova_release(vaddr, region.iova, *len);
+	}
+	return rc;
 }
 
 /** Makes memory translatable. \return 0; a negative errno, logged, and nothing has changed. */
 static int
 learn(const struct udma_registration *reg, const struct udma_vma *vma, uint64_t flags)
 {
-	uint64_t end = reg->vaddr + reg->len, iova, len;
+	uint64_t end = reg->vaddr + reg->len, len;
 
+	flags |= vma->writable ? 0 : REGION_READ_ONLY;
 	/*
 	 * A child of fork() that shares private pages would leave the parent with a copy at its
 	 * first write, and the device with the original. Where an IOMMU is behind the addresses,
@@ -174,16 +229,7 @@ learn(const struct udma_registration *reg, const struct udma_vma *vma, uint64_t 
 		int rc;
 
 		len = end - at;
-		rc = udma_iova_take(at, &len, vma->writable, &iova);
-		if (rc == 0) {
-			rc = udma_range_map_set(&regions, at, len, (iova - at) | flags);
-			if (rc != 0) {
-				SPDK_ERRLOG("no memory to register %" PRIu64 " bytes at %#" PRIx64
-					    "\n",
-					    len, at);
-				udma_iova_release(at, iova, len);
-			}
-		}
+		rc = learn_region(at, &len, flags);
 		if (rc != 0) {
 			if (flags & REGION_NO_CHILD) {
 				madvise((void *)(uintptr_t)at, end - at, MADV_DOFORK);

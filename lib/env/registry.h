@@ -11,6 +11,7 @@
 #define UDMA_ENV_REGISTRY_H
 
 #include "env_internal.h"
+#include "region.h"
 
 int udma_registry_init(enum udma_iova_kind kind, unsigned iova_bits);
 /** Forgets the registrations that are left. Maps are told, and stay. */
@@ -36,6 +37,9 @@ bool udma_registry_next(uint64_t vaddr, struct udma_registration *reg);
 bool udma_registry_previous(uint64_t vaddr, struct udma_registration *reg);
 /** The registration that an address is in; locked. \return whether there is one. */
 bool udma_registry_find(uint64_t vaddr, struct udma_registration *reg);
+
+/** The first region at or behind an address; locked. \return whether there is one. */
+bool udma_registry_next_region(uint64_t vaddr, struct udma_region *region);
 
 /**
  * Tells the maps in the order they were made; locked. Who refuses has said why.

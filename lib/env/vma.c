@@ -105,3 +105,30 @@ udma_vma_query(uint64_t vaddr, uint64_t len, struct udma_vma *common)
 	*common = (struct udma_vma){true, true, true};
 	return query_by_text(fd, vaddr, vaddr + len, common);
 }
+
+uint64_t
+udma_vma_device_end(uint64_t vaddr)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uint64_t first, behind, end = 0;
+	char *line = NULL, *path;
+	size_t size = 0;
+	struct stat st;
+
+	while (maps != NULL && getline(&line, &size, maps) > 0) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &first, &behind) != 2 || vaddr >= behind) {
+			continue;
+		}
+		path = strchr(line, '/');
+		if (vaddr >= first && path != NULL) {
+			path[strcspn(path, "\n")] = '\0';
+			end = stat(path, &st) == 0 && S_ISCHR(st.st_mode) ? behind : 0;
+		}
+		break;
+	}
+	free(line);
+	if (maps != NULL) {
+		fclose(maps);
+	}
+	return end;
+}

@@ -25,4 +25,7 @@ struct udma_vma {
  */
 int udma_vma_query(uint64_t vaddr, uint64_t len, struct udma_vma *common);
 
+/** \return the end of the mapping at an address if it is of a character device; 0 otherwise. */
+uint64_t udma_vma_device_end(uint64_t vaddr);
+
 #endif

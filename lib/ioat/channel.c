@@ -10,14 +10,15 @@
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
+#include "udma/pci.h"
 
 /* Drivers in use wait 20 to 200 ms (section 12.5), silicon takes microseconds; an emulated engine
- * may have to wait for its turn on a busy machine. */
+ * may have to wait for its turn on a busy machine, where 1.5 s were seen. */
 #define SUSPEND_LIMIT_US 100000
-#define RESET_LIMIT_US   1000000
-#define START_LIMIT_US   1000000
+#define RESET_LIMIT_US   3000000
+#define START_LIMIT_US   3000000
 /* How long detach waits for an engine that completes nothing. */
-#define DRAIN_LIMIT_US 1000000
+#define DRAIN_LIMIT_US 3000000
 
 #define PCI_COMMAND            0x04
 #define PCI_COMMAND_MEMORY     0x0002
@@ -104,9 +105,8 @@ clear_chanerr_int(struct spdk_ioat_chan *chan)
 	}
 }
 
-/** Section 12.1, from any state. Afterwards the channel is HALTED and touches no memory. */
-static int
-reset(struct spdk_ioat_chan *chan)
+int
+udma_ioat_reset_engine(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(SUSPEND_LIMIT_US);
 	uint64_t status = read_chansts(chan->bar);
@@ -136,29 +136,61 @@ reset(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
-/** Section 12.2: one null descriptor proves that the engine reaches our memory. */
+/** As udma_ioat_reset_engine(), and by a reset of the whole function (section 2.2) where that is
+ * not enough. */
 static int
-start(struct spdk_ioat_chan *chan)
+reset_hard(struct spdk_ioat_chan *chan)
 {
-	struct patience patience = patience_of(START_LIMIT_US);
-	uint32_t chanerr = 0;
-	uint64_t status, word;
-	char causes[256];
+	int rc = udma_ioat_reset_engine(chan);
 
+	if (rc != 0 && udma_pci_device_reset(chan->device) == 0) {
+		SPDK_NOTICELOG("%s: the function has been reset as a whole\n", chan->name);
+		rc = udma_ioat_reset_engine(chan);
+	}
+	return rc;
+}
+
+/** Where the engine sees the slot of a position. */
+static uint64_t
+slot_iova(const struct spdk_ioat_chan *chan, uint64_t position)
+{
+	return chan->ring_iova + (position & UDMA_IOAT_RING_MASK) * sizeof(*chan->ring);
+}
+
+void
+udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position)
+{
+	/* Nothing of the chain before may be taken for one of the new chain. */
+	__atomic_store_n((uint64_t *)chan->completion_line, 0, __ATOMIC_RELAXED);
+	chan->seen = 0;
+	chan->stalled = false;
+	chan->base = position;
 	/* Error write-back on, so that a halt shows where polls look (section 4.1). */
 	write_chanctrl(chan->bar,
 		       SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);
 	write_chancmp(chan->bar, chan->completion_iova);
-	write_chainaddr(chan->bar, chan->ring_iova);
+	write_chainaddr(chan->bar, slot_iova(chan, position));
+}
 
+int
+udma_ioat_start(struct spdk_ioat_chan *chan)
+{
+	struct patience patience = patience_of(START_LIMIT_US);
+	uint32_t chanerr = 0;
+	uint64_t status, word, slot = slot_iova(chan, chan->head);
+	char causes[256];
+
+	udma_ioat_arm(chan, chan->head);
 	udma_ioat_build_null(chan);
 	chan->limit = chan->head + UDMA_IOAT_RING_SIZE - 1;
+	/* The first request begins where the one before it, which there is not, has ended. */
+	chan->requests[(chan->request_head - 1) & UDMA_IOAT_RING_MASK].end = chan->head;
 	spdk_ioat_flush(chan);
 	do {
 		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 		status = read_chansts(chan->bar);
 		if (state_of(status) == SPDK_IOAT_CHANSTS_IDLE &&
-		    (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == chan->ring_iova) {
+		    (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == slot) {
 			chan->seen = word;
 			__atomic_store_n(&chan->completed, chan->announced, __ATOMIC_RELEASE);
 			return 0;
@@ -185,17 +217,25 @@ forget(struct spdk_ioat_chan *chan)
 	chan->head = chan->announced = chan->completed = 0;
 	chan->request_head = chan->request_tail = 0;
 	chan->error = chan->refuse = 0;
-	chan->failed = chan->stalled = false;
-	*(uint64_t *)chan->completion_line = 0;
+	chan->failures = chan->untold = chan->recoveries = 0;
+	chan->failed = false;
+	chan->halts = 0;
+	chan->halted_at = 0;
 }
 
-/** \return whether the engine can be relied on to write nothing more. */
-static bool
-engine_stops(struct spdk_ioat_chan *chan)
+bool
+udma_ioat_is_gone(const struct spdk_ioat_chan *chan)
+{
+	return read_chansts(chan->bar) == UINT64_MAX || spdk_pci_device_is_removed(chan->device);
+}
+
+bool
+udma_ioat_engine_stops(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 
-	if (chan->error == -ENODEV || read_chansts(chan->bar) == UINT64_MAX || reset(chan) == 0) {
+	/* One that is said to be removed may answer yet. */
+	if (read_chansts(chan->bar) == UINT64_MAX || udma_ioat_reset_engine(chan) == 0) {
 		return true;
 	}
 	/* The last resort, one level below the engine: it may not master the bus. */
@@ -210,7 +250,7 @@ engine_stops(struct spdk_ioat_chan *chan)
 static void
 stop(struct spdk_ioat_chan *chan)
 {
-	if (engine_stops(chan)) {
+	if (udma_ioat_engine_stops(chan)) {
 		return;
 	}
 	SPDK_ERRLOG(
@@ -221,6 +261,11 @@ stop(struct spdk_ioat_chan *chan)
 	chan->completion_line = NULL;
 }
 
+/* The memory beside the ring: the completion word has a line to itself, for polls read it, and the
+ * trial below has one. Both are the engine's until it is stopped. */
+#define LINE        64
+#define LINES_BYTES (2 * LINE)
+
 #define TRIAL_PATTERN 0x0706050403020100ull
 #define TRIAL_OFFSET  3
 #define TRIAL_BYTES   21
@@ -229,18 +274,14 @@ stop(struct spdk_ioat_chan *chan)
  * Where the pattern starts in a fill to an address that is not a multiple of 8 is not documented
  * (section 16, point 13): one fill of our own memory tells.
  */
-static enum udma_ioat_fill_anchor
+static bool
 try_fill(struct spdk_ioat_chan *chan)
 {
 	struct patience patience = patience_of(START_LIMIT_US);
-	enum udma_ioat_fill_anchor anchor = UDMA_IOAT_FILL_UNKNOWN;
-	uint8_t *trial = spdk_zmalloc(64, 64, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA);
+	uint8_t *trial = (uint8_t *)chan->completion_line + LINE;
 	bool at_start = true, at_multiple = true;
 	int rc = 0;
 
-	if (trial == NULL) {
-		return UDMA_IOAT_FILL_UNKNOWN;
-	}
 	chan->fill_anchor = UDMA_IOAT_FILL_AT_START;
 	if (spdk_ioat_submit_fill(chan, NULL, NULL, trial + TRIAL_OFFSET, TRIAL_PATTERN,
 				  TRIAL_BYTES) == 0) {
@@ -252,16 +293,10 @@ try_fill(struct spdk_ioat_chan *chan)
 		at_start = at_start && trial[TRIAL_OFFSET + i] == i % 8;
 		at_multiple = at_multiple && trial[TRIAL_OFFSET + i] == (TRIAL_OFFSET + i) % 8;
 	}
-	if (rc == 1 && at_start) {
-		anchor = UDMA_IOAT_FILL_AT_START;
-	} else if (rc == 1 && at_multiple) {
-		anchor = UDMA_IOAT_FILL_AT_MULTIPLE_OF_8;
-	}
-	/* An engine that has not finished may still write there: then it stays allocated. */
-	if (rc != 0) {
-		spdk_free(trial);
-	}
-	return anchor;
+	chan->fill_anchor = at_start      ? UDMA_IOAT_FILL_AT_START
+			    : at_multiple ? UDMA_IOAT_FILL_AT_MULTIPLE_OF_8
+					  : UDMA_IOAT_FILL_UNKNOWN;
+	return rc == 1;
 }
 
 /** Checks what the device says of itself. */
@@ -322,8 +357,7 @@ allocate(struct spdk_ioat_chan *chan)
 	chan->requests = calloc(UDMA_IOAT_RING_SIZE, sizeof(*chan->requests));
 	/* Aligned to its own size, so that it is one piece even where memory is physical pages. */
 	chan->ring = spdk_zmalloc(RING_BYTES, RING_BYTES, NULL, numa_id, SPDK_MALLOC_DMA);
-	/* The word that polls read has its line to itself. */
-	chan->completion_line = spdk_zmalloc(64, 64, NULL, numa_id, SPDK_MALLOC_DMA);
+	chan->completion_line = spdk_zmalloc(LINES_BYTES, LINE, NULL, numa_id, SPDK_MALLOC_DMA);
 	if (chan->requests == NULL || chan->ring == NULL || chan->completion_line == NULL) {
 		SPDK_ERRLOG("%s: no memory for the ring (%zu bytes of DMA memory)\n", chan->name,
 			    RING_BYTES);
@@ -344,8 +378,8 @@ allocate(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
-static int
-enable_bus_mastering(struct spdk_ioat_chan *chan)
+int
+udma_ioat_enable_bus_mastering(struct spdk_ioat_chan *chan)
 {
 	uint16_t command;
 	int rc = spdk_pci_device_cfg_read16(chan->device, &command, PCI_COMMAND);
@@ -379,10 +413,10 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 
 	if (rc == 0) {
 		/* First: a former user's engine would go on as soon as it may master the bus. */
-		rc = reset(chan);
+		rc = reset_hard(chan);
 	}
 	if (rc == 0) {
-		rc = enable_bus_mastering(chan);
+		rc = udma_ioat_enable_bus_mastering(chan);
 	}
 	if (rc == 0) {
 		rc = allocate(chan);
@@ -390,22 +424,18 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	if (rc != 0) {
 		return rc;
 	}
-	rc = start(chan);
-	if (rc == 0) {
-		if (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
-			chan->fill_anchor = try_fill(chan);
-		}
-		/* An engine that halts or hangs at it still copies. */
-		if (chan->completed != chan->announced || chan->error != 0) {
-			SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at "
-				     "a fill: offering copies only\n",
-				     chan->name);
-			chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
-			rc = reset(chan);
-			if (rc == 0) {
-				forget(chan);
-				rc = start(chan);
-			}
+	rc = udma_ioat_start(chan);
+	/* An engine that halts or hangs at a fill still copies. */
+	if (rc == 0 && (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) &&
+	    !try_fill(chan)) {
+		SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at a fill: "
+			     "offering copies only\n",
+			     chan->name);
+		chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
+		rc = udma_ioat_reset_engine(chan);
+		if (rc == 0) {
+			forget(chan);
+			rc = udma_ioat_start(chan);
 		}
 	}
 	if (rc == 0) {
@@ -435,7 +465,11 @@ udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attache
 
 	rc = spdk_pci_device_map_bar(device, 0, &bar, &bus_address, &bar_size);
 	if (rc != 0 || bar == NULL) {
-		SPDK_ERRLOG("%s: BAR 0 cannot be mapped: %s\n", chan->name, spdk_strerror(-rc));
+		/* Functions of the machine have said so, with the cause and the way out. */
+		if (device->type == NULL || strcmp(device->type, "pci") != 0) {
+			SPDK_ERRLOG("%s: BAR 0 cannot be mapped: %s\n", chan->name,
+				    spdk_strerror(-rc));
+		}
 		free(chan);
 		return rc < 0 ? rc : -EIO;
 	}
@@ -457,18 +491,18 @@ drain(struct spdk_ioat_chan *chan)
 	struct patience patience = patience_of(DRAIN_LIMIT_US);
 
 	spdk_ioat_flush(chan);
-	while (chan->request_tail != chan->request_head && chan->error == 0) {
-		uint64_t before = chan->completed;
+	while (chan->request_tail != chan->request_head && !chan->failed) {
+		uint64_t before = chan->completed + chan->progress;
 
 		spdk_ioat_process_events(chan);
-		if (chan->completed != before) {
+		if (chan->completed + chan->progress != before) {
 			patience = patience_of(DRAIN_LIMIT_US);
 		} else if (!wait_a_little(&patience)) {
 			break;
 		}
 	}
 	/* What had finished before a halt has not been called back yet, perhaps. */
-	spdk_ioat_process_events(chan);
+	udma_ioat_call_back(chan);
 }
 
 void
@@ -485,10 +519,13 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 	drain(chan);
 	chan->depth--;
 	if (chan->request_tail != chan->request_head) {
-		SPDK_ERRLOG("%s: detached with %" PRIu64 " requests that did not finish; they end "
-			    "without their callbacks\n",
+		SPDK_ERRLOG("%s: detached with %" PRIu64 " requests that did not finish; they are "
+			    "aborted\n",
 			    chan->name, chan->request_head - chan->request_tail);
-		chan->request_tail = chan->request_head;
+		udma_ioat_give_up(chan, UDMA_IOAT_ABORTED);
+		chan->depth++;
+		udma_ioat_call_back(chan);
+		chan->depth--;
 	}
 	stop(chan);
 	/* Only now: until the engine has stopped, removals of memory wait for it. */

@@ -21,15 +21,45 @@
 #include "registers.h"
 #include "udma/ioat.h"
 
-/** Programs rely on the ring's size (design: "What makes it fast"). */
+/** Programs rely on the ring's size (design: "What makes it fast"). Only test/fuzz has another. */
+#ifndef UDMA_IOAT_RING_ORDER
 #define UDMA_IOAT_RING_ORDER 15
-#define UDMA_IOAT_RING_SIZE  (1u << UDMA_IOAT_RING_ORDER)
+#endif
+#define UDMA_IOAT_RING_SIZE (1u << UDMA_IOAT_RING_ORDER)
+#define UDMA_IOAT_RING_MASK ((uint64_t)UDMA_IOAT_RING_SIZE - 1)
+
+/* Control word of a descriptor (section 6.1). */
+#define UDMA_IOAT_CONTROL_COMPLETION_UPDATE (1u << 3)
+#define UDMA_IOAT_CONTROL_FENCE             (1u << 4)
+#define UDMA_IOAT_CONTROL_NULL              (1u << 5)
+#define UDMA_IOAT_CONTROL_OP_SHIFT          24
+
+/* What a request is beside a callback of SPDK's kind. */
+#define UDMA_IOAT_TELLS_STATUS 0x1 /* cb_fn is an udma_ioat_cb */
+#define UDMA_IOAT_FENCED       0x2 /* what is behind waits for it */
+#define UDMA_IOAT_SILENT       0x4 /* whoever has ended it knows: polls do not tell of it */
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "descriptors are little-endian, and written as they lie in memory; fates are set by one store"
+#endif
+
+/** What is to be told of a request; all zero for one of SPDK's that succeeds. */
+union udma_ioat_fate {
+	struct {
+		uint8_t what;
+		uint8_t status; /* enum udma_ioat_status */
+		uint16_t done;  /* descriptors that are certain, if it has failed */
+		uint32_t chanerr;
+	};
+	uint64_t all;
+};
 
 /** A request in the ring. */
 struct udma_ioat_request {
 	spdk_ioat_req_cb cb_fn;
 	void *cb_arg;
 	uint64_t end; /* position behind its last descriptor */
+	union udma_ioat_fate fate;
 };
 
 /** Where the engine starts its pattern in a fill whose destination is not a multiple of 8. */
@@ -52,6 +82,7 @@ struct spdk_ioat_chan {
 	uint32_t dma_capabilities;
 	struct udma_translation source;
 	struct udma_translation destination;
+	uint64_t base; /* position at which the engine's count began, when it was started last */
 
 	/* Polling. */
 	const uint64_t *completion; /* the engine's word, on a cache line of its own */
@@ -59,17 +90,24 @@ struct spdk_ioat_chan {
 	uint64_t completed;         /* read by other threads (quiesce.c) */
 	uint64_t request_tail;
 	uint64_t ring_iova;
-	bool failed; /* read by other threads (quiesce.c) */
-	int error;   /* what polls return once nothing is left to report */
+	bool failed; /* until it is reset; read by other threads (quiesce.c) */
+	int error;   /* what a poll returns that has nothing else to report; 0: nothing */
 	int refuse;  /* what new requests are refused with */
 	bool stalled;
-	uint64_t look_at; /* ticks: when a stalled channel's status is looked at */
+	uint64_t look_at;  /* ticks: when a stalled channel's status is looked at next */
+	uint64_t waited;   /* ticks in which it was watched and finished nothing */
+	uint64_t progress; /* descriptors that its status says it has finished, without a word */
 
 	/* The rest is cold. */
 	struct udma_ioat_stats before; /* what bringing it up has counted */
 	uint64_t doorbells;
-	unsigned depth; /* of polls inside callbacks of polls */
-	bool detached;  /* by a callback: freed by the outermost poll */
+	uint64_t failures; /* requests that have ended with an error */
+	uint64_t untold;   /* those of SPDK's among them that are an error of polls to come */
+	uint64_t recoveries;
+	uint64_t halted_at; /* `completed` at the last halt */
+	unsigned halts;     /* in a row, without a descriptor that succeeded */
+	unsigned depth;     /* of polls inside callbacks of polls */
+	bool detached;      /* by a callback: freed by the outermost poll */
 	enum udma_ioat_fill_anchor fill_anchor;
 	uint8_t version;
 	void *completion_line;
@@ -79,22 +117,72 @@ struct spdk_ioat_chan {
 	TAILQ_ENTRY(spdk_ioat_chan) link;
 };
 
-/* ring.c */
+static inline union spdk_ioat_hw_desc *
+udma_ioat_slot(const struct spdk_ioat_chan *chan, uint64_t position)
+{
+	return &chan->ring[position & UDMA_IOAT_RING_MASK];
+}
+
+/* build.c */
 
 /** Writes a null descriptor (nothing is moved), as every start needs one. Not announced. */
 void udma_ioat_build_null(struct spdk_ioat_chan *chan);
+/** Makes a descriptor one that moves nothing. The engine must have been stopped. */
+void udma_ioat_make_null(struct spdk_ioat_chan *chan, uint64_t position);
+
+/* ring.c */
+
+/**
+ * Calls the callbacks of what has ended. Each may submit, poll and detach: the caller has raised
+ * `depth`, so that the channel is still there.
+ */
+void udma_ioat_call_back(struct spdk_ioat_chan *chan);
+/** Lowers `depth` again. \return `rc`, or -ESHUTDOWN: it was detached, and may be freed. */
+int udma_ioat_leave(struct spdk_ioat_chan *chan, int rc);
 /** Refuses requests from now on with an errno. */
 void udma_ioat_refuse(struct spdk_ioat_chan *chan, int error);
 /**
- * Takes the channel out of use after a halt or the loss of the device, with one log line. What has
- * not completed is given up.
+ * Takes in a completion or status address (section 9): the last descriptor that has succeeded.
+ *
+ * \return false if it is not one of those outstanding, nor the one reported last.
  */
-void udma_ioat_fail(struct spdk_ioat_chan *chan, int error, const char *what);
+bool udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word);
+
+/* recover.c */
+
+/** How long an engine with descriptors to carry out may finish none. Tests make it shorter. */
+extern uint64_t udma_ioat_hang_us;
+
+/** After a halt: ends the request at fault with its cause and goes on behind it, or fails. */
+void udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t chanerr);
+/**
+ * Takes the channel out of use, with one log line: stops the engine, and ends every request that
+ * has not completed. If the device is gone, that is the reason.
+ */
+void udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what);
+/** Stops the engine and ends every request that has not completed; polls tell of it. */
+void udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status);
 
 /* channel.c */
 
 /** Brings up a function in any state. \return 0 and the channel, or a negative errno, logged. */
 int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **chan);
+/** Section 12.1, from any state. Afterwards the engine touches no memory. \return 0; -EIO, logged.
+ */
+int udma_ioat_reset_engine(struct spdk_ioat_chan *chan);
+/** Lets the device reach memory: section 14.5, step 1. \return 0; a negative errno, logged. */
+int udma_ioat_enable_bus_mastering(struct spdk_ioat_chan *chan);
+/**
+ * Section 12.2, of an engine that was reset: one null descriptor, the driver's own, proves that it
+ * reaches our memory. \return 0; -EIO, logged.
+ */
+int udma_ioat_start(struct spdk_ioat_chan *chan);
+/** Whether nothing answers any more. */
+bool udma_ioat_is_gone(const struct spdk_ioat_chan *chan);
+/** Arms an engine that was reset for the descriptors from a position on. */
+void udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position);
+/** \return whether the engine can be relied on to write nothing more. */
+bool udma_ioat_engine_stops(struct spdk_ioat_chan *chan);
 /** Frees a channel whose engine has been stopped. */
 void udma_ioat_free(struct spdk_ioat_chan *chan);
 

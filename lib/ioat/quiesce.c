@@ -11,9 +11,10 @@
 #include "channel.h"
 
 #include "spdk/log.h"
+#include "spdk/util.h"
 
 /* An engine that completes nothing for this long keeps the memory registered. */
-#define PROGRESS_LIMIT_US 1000000
+#define PROGRESS_LIMIT_US 3000000
 
 static TAILQ_HEAD(, spdk_ioat_chan) g_channels = TAILQ_HEAD_INITIALIZER(g_channels);
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -21,37 +22,48 @@ static struct spdk_mem_map *g_map;
 static unsigned g_users;
 static pthread_mutex_t g_users_lock = PTHREAD_MUTEX_INITIALIZER; /* outside the registrations' */
 
+enum source {
+	COMPLETION_WORD,
+	STATUS_REGISTER, /* goes on with each descriptor, but is not to be relied on (section 13) */
+};
+
 /**
- * \return a position that the engine is known to have reached. The channel's thread goes on with
- * its work meanwhile: an unchanged `completed` around the load of the word says which lap of the
- * ring the word belongs to.
+ * \return a position that the engine has reached, by one of the addresses that it shows. The
+ * channel's thread goes on with its work meanwhile: an unchanged `completed` around the load says
+ * which lap of the ring the address belongs to. One that is not outstanding says nothing.
  */
 static uint64_t
-reached(const struct spdk_ioat_chan *chan)
+reached(const struct spdk_ioat_chan *chan, enum source source)
 {
 	const uint64_t mask = UDMA_IOAT_RING_SIZE - 1;
-	uint64_t completed, word, into;
+	uint64_t completed, word, announced, into, newly;
 
 	do {
 		completed = __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE);
-		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+		word = source == STATUS_REGISTER
+			       ? read_chansts(chan->bar)
+			       : __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+		announced = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
 	} while (completed != __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE));
 
 	into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
 	if (into >= UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
 		return completed;
 	}
-	return completed + ((into / sizeof(union spdk_ioat_hw_desc) + 1 - completed) & mask);
+	newly = (into / sizeof(union spdk_ioat_hw_desc) + 1 - completed) & mask;
+	return newly > announced - completed ? completed : completed + newly;
 }
 
-/** Whether the engine works no more, and will not by itself. */
+/** Whether the engine works no more on what was announced, and will not again. */
 static bool
 is_stopped(const struct spdk_ioat_chan *chan)
 {
+	/* One that has only halted is restarted by the channel's next poll. */
+	bool failed = __atomic_load_n(&chan->failed, __ATOMIC_ACQUIRE);
 	uint64_t status = read_chansts(chan->bar);
 
 	return status == UINT64_MAX ||
-	       (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED;
+	       (failed && (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED);
 }
 
 static int
@@ -59,23 +71,26 @@ wait_for(const struct spdk_ioat_chan *chan)
 {
 	uint64_t target = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
 	uint64_t limit = spdk_get_ticks_hz() / 1000000 * PROGRESS_LIMIT_US;
-	uint64_t last = 0, since = spdk_get_ticks();
+	uint64_t last = 0, last_shown = 0, since = spdk_get_ticks();
 
 	for (;;) {
-		uint64_t position = reached(chan);
+		uint64_t position = reached(chan, COMPLETION_WORD);
+		uint64_t shown = reached(chan, STATUS_REGISTER);
 
 		/* A failed channel's counts say nothing of where its engine is. */
 		if ((position >= target && !__atomic_load_n(&chan->failed, __ATOMIC_ACQUIRE)) ||
 		    is_stopped(chan)) {
 			return 0;
 		}
-		if (position != last) {
-			last = position;
+		if (position > last || shown > last_shown) {
+			last = spdk_max(position, last);
+			last_shown = spdk_max(shown, last_shown);
 			since = spdk_get_ticks();
 		} else if (spdk_get_ticks() - since > limit) {
 			SPDK_ERRLOG(
 				"%s: memory cannot be removed: the engine has not finished, and "
-				"nothing has completed for %u ms; detach the channel first\n",
+				"nothing has completed for %u ms; poll the channel, which restarts "
+				"one that has halted, or detach it first\n",
 				chan->name, PROGRESS_LIMIT_US / 1000);
 			return -EBUSY;
 		}

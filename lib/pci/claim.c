@@ -9,7 +9,7 @@
  * not inherit it, so a record that was made before a fork is none of the child's.
  */
 
-#include "pci_internal.h"
+#include "real.h"
 #include "spdk/log.h"
 #include "udma/pci.h"
 
@@ -155,9 +155,7 @@ take_lock(const char *path, pid_t *holder)
 static void
 log_holder(const char *addr, pid_t holder)
 {
-	char path[64], name[32] = "?";
-	ssize_t n = -1;
-	int fd;
+	char name[32];
 
 	if (holder <= 0) {
 		SPDK_ERRLOG("cannot claim %s: a process outside this PID namespace has claimed it; "
@@ -165,17 +163,7 @@ log_holder(const char *addr, pid_t holder)
 			    addr);
 		return;
 	}
-	snprintf(path, sizeof(path), "/proc/%d/comm", holder);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, name, sizeof(name) - 1);
-		close(fd);
-	}
-	for (ssize_t i = 0; i < n; i++) {
-		if (!isprint((unsigned char)name[i])) {
-			name[i] = i == n - 1 ? '\0' : '?';
-		}
-	}
+	udma_pci_process_name(holder, name, sizeof(name));
 	SPDK_ERRLOG("cannot claim %s: process %d (%s) has claimed it; end that one, or leave the "
 		    "device to it (pci_blocked)\n",
 		    addr, holder, name);

@@ -327,6 +327,8 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 		.xfercap = config->xfercap,
 		.multifunction = config->count > 1,
 		.flip_every = config->flip_every,
+		.error_every = config->error_every,
+		.error = config->error,
 		.seed = index,
 	};
 

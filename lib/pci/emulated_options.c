@@ -49,6 +49,28 @@ parse_generation(const char *text, struct udma_emulated_config *config)
 	return 0;
 }
 
+/** BIT/N: every n-th descriptor ends with this bit of CHANERR. */
+static int
+parse_error(char *text, struct udma_emulated_config *config)
+{
+	char *slash = strchr(text, '/');
+	long bit, every;
+
+	if (slash == NULL) {
+		SPDK_ERRLOG("UDMA_EMULATE: error is \"%s\"; BIT/N is expected, as in 8/1000\n",
+			    text);
+		return -EINVAL;
+	}
+	*slash = '\0';
+	if (parse_number("error", text, 0, 31, &bit) != 0 ||
+	    parse_number("error", slash + 1, 1, UINT32_MAX, &every) != 0) {
+		return -EINVAL;
+	}
+	config->error = 1u << bit;
+	config->error_every = (uint32_t)every;
+	return 0;
+}
+
 static int
 parse_option(char *option, struct udma_emulated_config *config)
 {
@@ -65,6 +87,11 @@ parse_option(char *option, struct udma_emulated_config *config)
 	}
 	if (strcmp(option, "generation") == 0) {
 		return parse_generation(value ? value : "", config);
+	}
+	if (strcmp(option, "error") == 0) {
+		static char none[] = "";
+
+		return parse_error(value ? value : none, config);
 	}
 	for (unsigned i = 0; i < SPDK_COUNTOF(ranges); i++) {
 		if (strcmp(option, ranges[i].name) != 0) {
@@ -88,7 +115,7 @@ parse_option(char *option, struct udma_emulated_config *config)
 		return 0;
 	}
 	SPDK_ERRLOG("UDMA_EMULATE: there is no option \"%s\"; there are generation, xfercap, "
-		    "iova_bits and flip, as in UDMA_EMULATE=2,generation=icx\n",
+		    "iova_bits, flip and error, as in UDMA_EMULATE=2,generation=icx\n",
 		    option);
 	return -EINVAL;
 }

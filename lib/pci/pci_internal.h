@@ -7,6 +7,7 @@
 #ifndef UDMA_PCI_INTERNAL_H
 #define UDMA_PCI_INTERNAL_H
 
+#include "env/iova.h"
 #include "spdk/env.h"
 
 /* address.c */
@@ -35,11 +36,32 @@ int udma_pci_event_parse(const char *message, size_t len, struct spdk_pci_event 
 
 /* registry.c */
 
-/** Takes over the allow and block lists (copied). */
-int udma_pci_init(const struct spdk_env_opts *opts);
-/** Detaches what is attached, with a log line each, and forgets the lists. Hooked devices stay
- * hooked. */
+/** What the functions of the machine that can be had ask of the address space. */
+struct udma_pci_reach {
+	bool physical;                  /* no IOMMU stands before one of them */
+	struct udma_iova_ranges ranges; /* that the IOMMUs before the others can all map */
+};
+
+/** Takes over the allow and block lists (copied), and looks for functions. Before memory. */
+int udma_pci_init(const struct spdk_env_opts *opts, struct udma_pci_reach *reach);
+/** Detaches what is attached, with a log line each, and forgets functions and lists. Hooked devices
+ * stay hooked. */
 void udma_pci_fini(void);
+
+/* scan.c */
+
+#define UDMA_PCI_VFIO_DRIVER "vfio-pci"
+
+/* real.c */
+
+/** \param enabled false: functions of the machine are left alone. */
+void udma_pci_real_init(bool enabled, struct udma_pci_reach *reach);
+/** Forgets the functions, which must have been detached. */
+void udma_pci_real_fini(void);
+/** Looks again: hooks what has been bound to a driver for user space, and forgets what has not. */
+void udma_pci_real_find(void);
+/** Lets go of a function of the machine. Does nothing for another device, or none at all. */
+void udma_pci_real_close(struct spdk_pci_device *device);
 
 /* lists.c */
 
@@ -54,11 +76,13 @@ bool udma_pci_is_allowed(const struct spdk_pci_addr *addr);
 
 /** What UDMA_EMULATE asks for. */
 struct udma_emulated_config {
-	unsigned count;      /* channels; 0 for none */
-	unsigned iova_bits;  /* width of the emulated IOMMU; 64 unless asked otherwise */
-	uint8_t xfercap;     /* log2 of the largest transfer */
-	uint32_t flip_every; /* flip a byte in every n-th descriptor; 0 for never */
-	char generation[8];  /* as for udma_emu_device_id() */
+	unsigned count;       /* channels; 0 for none */
+	unsigned iova_bits;   /* width of the emulated IOMMU; 64 unless asked otherwise */
+	uint8_t xfercap;      /* log2 of the largest transfer */
+	uint32_t flip_every;  /* flip a byte in every n-th descriptor; 0 for never */
+	uint32_t error_every; /* end every n-th descriptor with `error`; 0 for never */
+	uint32_t error;       /* bits of CHANERR */
+	char generation[8];   /* as for udma_emu_device_id() */
 };
 
 /** Reads a value of UDMA_EMULATE; NULL asks for none. \return 0; -EINVAL, logged. */

@@ -67,9 +67,14 @@ step_addr(struct spdk_pci_addr *addr)
 }
 
 int
-udma_pci_init(const struct spdk_env_opts *opts)
+udma_pci_init(const struct spdk_env_opts *opts, struct udma_pci_reach *reach)
 {
-	return udma_pci_lists_init(opts);
+	int rc = udma_pci_lists_init(opts);
+
+	if (rc == 0) {
+		udma_pci_real_init(!opts->no_pci, reach);
+	}
+	return rc;
 }
 
 static struct spdk_pci_device *
@@ -98,6 +103,7 @@ udma_pci_fini(void)
 			       addr_text(text, &dev->addr));
 		spdk_pci_device_detach(dev);
 	}
+	udma_pci_real_fini();
 	udma_pci_lists_fini();
 }
 
@@ -212,6 +218,7 @@ offer(struct spdk_pci_device *dev, spdk_pci_enum_cb enum_cb, void *enum_ctx)
 	pthread_mutex_unlock(&g_lock);
 	rc = enum_cb(enum_ctx, dev);
 	if (rc != 0) {
+		udma_pci_real_close(dev);
 		pthread_mutex_lock(&g_lock);
 		if (is_listed(dev)) {
 			dev->internal.attached = false;
@@ -250,6 +257,7 @@ spdk_pci_enumerate(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, voi
 	if (!may_offer(driver, enum_cb)) {
 		return -1;
 	}
+	udma_pci_real_find();
 	do {
 		pthread_mutex_lock(&g_lock);
 		dev = first_from(&at);
@@ -333,13 +341,14 @@ spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb,
 		return -1;
 	}
 	addr = *pci_address; /* it may be the device's own, which a provider may free */
+	udma_pci_real_find();
 	pthread_mutex_lock(&g_lock);
 	dev = find_or_provide(&addr);
 	if (dev != NULL && dev->internal.driver == driver && is_free(dev)) {
 		return offer(dev, enum_cb, enum_ctx);
 	}
 	if (dev == NULL) {
-		why = "there is no such device; bind it to vfio-pci";
+		why = "there is no such device; bind it to vfio-pci or uio_pci_generic";
 	} else if (dev->internal.driver != driver) {
 		why = "it belongs to another driver";
 	} else if (dev->internal.attached) {
@@ -381,6 +390,7 @@ spdk_pci_device_detach(struct spdk_pci_device *device)
 	}
 	pthread_mutex_unlock(&g_lock);
 	if (listed) {
+		udma_pci_real_close(device);
 		spdk_pci_device_unclaim(device);
 	}
 	/* The provider may free the device: nothing touches it after this. */

@@ -39,6 +39,17 @@ iommu_group(const char *name)
 	return *end == '\0' && group <= INT_MAX ? (int)group : -1;
 }
 
+/* vfio-pci; or uio_pci_generic, or another that makes a UIO device of it. */
+static bool
+is_usable(const char *name, const char *driver)
+{
+	char path[PATH_MAX];
+
+	return strcmp(driver, UDMA_PCI_VFIO_DRIVER) == 0 ||
+	       (udma_sysfs_path(path, sizeof(path), DEVICES "/%s/uio", name) == 0 &&
+		access(path, F_OK) == 0);
+}
+
 /* \return whether a directory of sysfs is an I/OAT function. */
 static bool
 read_function(struct udma_pci_function *function, const char *name)
@@ -61,6 +72,7 @@ read_function(struct udma_pci_function *function, const char *name)
 				 name) != 0) {
 		function->driver[0] = '\0';
 	}
+	function->usable = is_usable(name, function->driver);
 	function->iommu_group = iommu_group(name);
 	return true;
 }

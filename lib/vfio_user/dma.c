@@ -170,16 +170,25 @@ unmap_region(struct udma_vu_region *region)
 int
 udma_vu_dma_unmap(struct udma_vu_dma *dma, uint64_t address, uint64_t size)
 {
-	unsigned at = lower_bound(dma, address);
+	uint64_t last = address + (size - 1);
+	unsigned first = lower_bound(dma, address), end = first;
 
-	if (at == dma->count || dma->regions[at].address != address ||
-	    dma->regions[at].size != size) {
+	while (end < dma->count && dma->regions[end].address <= last) {
+		const struct udma_vu_region *region = &dma->regions[end++];
+
+		if (region->address < address || region->address + (region->size - 1) > last) {
+			return -ENOENT;
+		}
+	}
+	if (end == first || size == 0 || last < address) {
 		return -ENOENT;
 	}
-	unmap_region(&dma->regions[at]);
-	dma->count--;
-	memmove(dma->regions + at, dma->regions + at + 1,
-		(dma->count - at) * sizeof(dma->regions[0]));
+	for (unsigned at = first; at < end; at++) {
+		unmap_region(&dma->regions[at]);
+	}
+	memmove(dma->regions + first, dma->regions + end,
+		(dma->count - end) * sizeof(dma->regions[0]));
+	dma->count -= end - first;
 	return 0;
 }
 

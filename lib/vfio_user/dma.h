@@ -41,7 +41,12 @@ struct udma_vu_dma {
  * \return 0, also for an exact repetition; a negative errno as section 16 suggests.
  */
 int udma_vu_dma_map(struct udma_vu_dma *dma, const struct udma_vu_dma_map *map, int fd);
-/** Unmaps just what was mapped in one call. \return 0; -ENOENT if it was not. */
+/**
+ * Unmaps all regions in a range. Behind a virtual IOMMU QEMU unmaps what was mapped page by page in
+ * larger pieces, as the kernel's VFIO lets it.
+ *
+ * \return 0; -ENOENT if there is none, or one of them is only partly in the range.
+ */
 int udma_vu_dma_unmap(struct udma_vu_dma *dma, uint64_t address, uint64_t size);
 void udma_vu_dma_unmap_all(struct udma_vu_dma *dma);
 /** \return the region that an address lies in; NULL if there is none. */

@@ -417,9 +417,6 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	if (fds[0].revents != 0) {
 		return true;
 	}
-	if (fds[1].revents != 0) {
-		accept_client(server);
-	}
 	if (fds[3].revents != 0) {
 		udma_vu_irqs_unmask_signalled(server);
 	}
@@ -428,6 +425,10 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	}
 	if ((fds[2].revents & ~POLLOUT) != 0 || server->deferred_count > 0) {
 		hear_client(server);
+	}
+	/* Last: what it had sent may hold the only trace of a client that has left, its own end. */
+	if (fds[1].revents != 0 && server->broken == 0) {
+		accept_client(server);
 	}
 	return false;
 }

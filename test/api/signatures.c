@@ -5,7 +5,8 @@
  *
  * The signatures are written out from the description of SPDK's interface, not taken from our
  * headers: a function that is missing or differs does not compile. Linked with the shared library,
- * so that one that is not exported does not link.
+ * so that one that is not exported does not link. Those of udma/ioat.h are here so that a change to
+ * one is meant.
  */
 
 #include "spdk/stdinc.h"
@@ -17,6 +18,7 @@
 #include "spdk/log.h"
 #include "spdk/mmio.h"
 #include "spdk/string.h"
+#include "udma/ioat.h"
 
 /* The pointer is volatile so that the comparison is made when the program runs. */
 #define SAME(result, name, parameters)                                                             \
@@ -353,6 +355,43 @@ callbacks(void **state)
 		    object && memory && error);
 }
 
+static void
+on_end(void *arg, const struct udma_ioat_result *result)
+{
+	(void)arg;
+	(void)result;
+}
+
+static void
+udma_ioat(void **state)
+{
+	udma_ioat_cb end = on_end;
+
+	(void)state;
+	assert_true(end != NULL);
+	SAME(const char *, udma_ioat_status_text, (enum udma_ioat_status status));
+	SAME(int, udma_ioat_copy,
+	     (struct spdk_ioat_chan * chan, void *dst, const void *src, uint64_t nbytes,
+	      unsigned flags, void (*cb)(void *arg, const struct udma_ioat_result *result),
+	      void *cb_arg));
+	SAME(int, udma_ioat_fill,
+	     (struct spdk_ioat_chan * chan, void *dst, uint64_t pattern, uint64_t nbytes,
+	      unsigned flags, udma_ioat_cb cb, void *cb_arg));
+	SAME(int, udma_ioat_null,
+	     (struct spdk_ioat_chan * chan, unsigned flags, udma_ioat_cb cb, void *cb_arg));
+	SAME(int, udma_ioat_copyv,
+	     (struct spdk_ioat_chan * chan, const struct iovec *dst, unsigned dst_count,
+	      const struct iovec *src, unsigned src_count, unsigned flags, udma_ioat_cb cb,
+	      void *cb_arg));
+	SAME(uint32_t, udma_ioat_room, (const struct spdk_ioat_chan *chan));
+	SAME(enum udma_ioat_state, udma_ioat_get_state, (const struct spdk_ioat_chan *chan));
+	SAME(int, udma_ioat_drain, (struct spdk_ioat_chan * chan, uint64_t timeout_us));
+	SAME(int, udma_ioat_abort, (struct spdk_ioat_chan * chan));
+	SAME(int, udma_ioat_reset, (struct spdk_ioat_chan * chan));
+	SAME(void, udma_ioat_get_stats,
+	     (const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats));
+}
+
 int
 main(void)
 {
@@ -365,6 +404,7 @@ main(void)
 		cmocka_unit_test(ioat_log_string),
 		cmocka_unit_test(inline_functions),
 		cmocka_unit_test(callbacks),
+		cmocka_unit_test(udma_ioat),
 	};
 
 	return cmocka_run_group_tests_name("signatures", tests, NULL, NULL);

@@ -65,6 +65,13 @@ defaults_on_an_uninitialised_struct(void **state)
 	assert_defaults(&opts);
 	assert_int_equal(spdk_env_init(&opts), 0);
 	spdk_env_fini();
+
+	/* And what they do not know, they may have written over. */
+	opts.opts_size = 3;
+	opts.enforce_numa = true;
+	assert_int_equal(spdk_env_init(&opts), 0);
+	spdk_env_fini();
+	spdk_env_opts_init(NULL);
 }
 
 static void
@@ -200,6 +207,84 @@ bad_emulate_is_refused(void **state)
 	}
 	unsetenv("UDMA_EMULATE");
 	assert_int_equal(spdk_env_init(NULL), 0);
+	spdk_env_fini();
+}
+
+static int
+start_in_mode(const char *iova_mode, const char *emulate)
+{
+	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
+	int rc;
+
+	spdk_env_opts_init(&opts);
+	opts.iova_mode = iova_mode;
+	setenv("UDMA_EMULATE", emulate, 1);
+	rc = spdk_env_init(&opts);
+	unsetenv("UDMA_EMULATE");
+	return rc;
+}
+
+/** Whether devices see some memory where the program does. */
+static bool
+is_identity(void)
+{
+	void *memory = spdk_dma_zmalloc(4096, 0, NULL);
+	uint64_t iova = spdk_vtophys(memory, NULL);
+
+	assert_non_null(memory);
+	assert_true(iova != SPDK_VTOPHYS_ERROR);
+	spdk_dma_free(memory);
+	return iova == (uintptr_t)memory;
+}
+
+static void
+iova_modes(void **state)
+{
+	struct channels channels = {.count = 0};
+
+	(void)state;
+	assert_int_equal(start_in_mode("va", "1"), 0);
+	assert_true(is_identity());
+	spdk_env_fini();
+
+	assert_int_equal(start_in_mode("mapped", "1"), 0);
+	assert_false(is_identity());
+	assert_int_equal(spdk_ioat_probe(&channels, take, keep), 0);
+	one_copy(channels.chan[0]);
+	spdk_ioat_detach(channels.chan[0]);
+	spdk_env_fini();
+
+	/* An IOMMU that is too narrow for virtual addresses. */
+	assert_int_equal(start_in_mode(NULL, "1,iova_bits=39"), 0);
+	assert_false(is_identity());
+	spdk_env_fini();
+	assert_int_equal(start_in_mode("va", "1,iova_bits=39"), -ENOTSUP);
+	assert_int_equal(start_in_mode("bus", "1"), -EINVAL);
+	assert_int_equal(start_in_mode("", "0"), -EINVAL);
+	/* What was refused has left nothing behind. */
+	assert_int_equal(start_in_mode(NULL, "0"), 0);
+	spdk_env_fini();
+}
+
+static void
+bad_options_are_refused(void **state)
+{
+	struct spdk_pci_addr addr = {.bus = 1};
+	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
+
+	(void)state;
+	spdk_env_opts_init(&opts);
+	opts.core_mask = "0xnothing";
+	assert_int_equal(spdk_env_init(&opts), -EINVAL);
+	spdk_env_opts_init(&opts);
+	opts.num_pci_addr = 1;
+	opts.pci_allowed = &addr;
+	opts.pci_blocked = &addr;
+	assert_int_equal(spdk_env_init(&opts), -EINVAL);
+	/* And nothing is left of the parts that had been started by then. */
+	assert_int_equal(spdk_env_get_core_count(), 0);
+	opts.pci_blocked = NULL;
+	assert_int_equal(spdk_env_init(&opts), 0);
 	spdk_env_fini();
 }
 
@@ -350,6 +435,8 @@ main(void)
 		cmocka_unit_test(init_repeats),
 		cmocka_unit_test(init_repeats_with_devices),
 		cmocka_unit_test(bad_emulate_is_refused),
+		cmocka_unit_test(iova_modes),
+		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(cores_ascend),
 		cmocka_unit_test(the_caller_of_init_is_the_main_core),
 		cmocka_unit_test(launch_on_each_core),

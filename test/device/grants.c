@@ -5,7 +5,7 @@
  * and nothing outside of what was granted is touched.
  */
 
-#include "host.h"
+#include "parity.h"
 
 static void
 grant_of_contiguous_memory_is_one_for_each_side(void **state)
@@ -132,6 +132,52 @@ grant_at_the_highest_addresses(void **state)
 	assert_halted(h, 9, top);
 }
 
+/** Likewise for each address of XOR and PQ, to the byte. */
+static void
+grant_of_parity_at_the_highest_addresses(void **state)
+{
+	struct udma_emu_config config = {.device_id = 0x6F2E};
+	struct host *h = host_new(&config);
+	uint64_t top = 0 - MEMORY_SIZE, end = 0ull - 1000;
+	/* Where the address is in a descriptor of PQ, of its validation, and of an update. */
+	static const struct {
+		uint8_t op, at;
+		unsigned bit;
+	} fields[] = {
+		{OP_PQ, 8, 8},      {OP_PQ, 32, 8},     {OP_PQ, 16, 9},    {OP_PQ, 56, 9},
+		{OP_PQ_VAL, 16, 8}, {OP_PQ_VAL, 56, 8}, {OP_PQ_UP, 40, 8}, {OP_PQ_UP, 48, 8},
+	};
+	unsigned i;
+
+	(void)state;
+	h->base = top;
+	wr(h, CHANCTRL, 2, 0x0008);
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		struct raw raw = {.size = 1000,
+				  .control = OP(fields[i].op),
+				  .q1 = top + 0x40000,
+				  .q2 = top + 0x50000,
+				  .q4 = top + 0x40000,
+				  .q5 = top + 0x60000};
+
+		/* Zeros, of which everything is zero. */
+		memset(h->memory, 0, MEMORY_SIZE);
+		put_descriptor(h, top, raw);
+		put64(h, top + 48, fields[i].op == OP_PQ_UP ? top + 0x60000 : 0);
+		put64(h, top + 56, top + 0x70000);
+		put64(h, top + fields[i].at, end);
+		run_alone(h, top);
+		assert_int_equal(rd(h, CHANERR, 4), 0);
+		assert_int_equal(rd(h, CHANSTS, 8), top | IDLE);
+		put(h, top, &(uint32_t){1001}, 4);
+		run_alone(h, top);
+		assert_halted(h, fields[i].bit, 0);
+		wr(h, CHANERR, 4, 0xFFFFFFFF);
+		cfg_wr(h, 0x180, 4, 0xFFFFFFFF);
+	}
+	host_free(h);
+}
+
 /** Memory at 0 is memory like any other, for a host that grants it. */
 static void
 grant_at_address_0(void **state)
@@ -230,6 +276,7 @@ main(void)
 		T(grant_refused_source_is_not_read),
 		T(grant_up_to_the_last_byte),
 		T(grant_at_the_highest_addresses),
+		T(grant_of_parity_at_the_highest_addresses),
 		T(grant_at_address_0),
 		T(grant_of_a_descriptor_is_read_once),
 		T(grant_of_nothing_is_a_refusal),

@@ -403,6 +403,24 @@ section_2_2_bit_15_of_a_neighbour_is_no_flr(void **state)
 	assert_int_equal(cfg(h, 0x04, 2), 0x0006);
 }
 
+/** Without bus mastering, which is off again, an armed channel runs nothing. */
+static void
+section_2_2_flr_takes_bus_mastering(void **state)
+{
+	struct host *h = *state;
+
+	cfg_wr(h, 0x98, 2, 0x8000);
+	put_null(h, RING, COMPL_UPDATE, RING);
+	start(h, RING);
+	wr(h, DMACOUNT, 2, 1);
+	assert_false(udma_emu_step(h->emu));
+	assert_int_equal(rd(h, CHANSTS, 8), 0 | ACTIVE);
+	assert_int_equal(h->grants, 0);
+	cfg_wr(h, 0x04, 2, 0x0004);
+	run(h);
+	assert_int_equal(rd(h, CHANSTS, 8), RING | IDLE);
+}
+
 static void
 section_2_2_reset_call_is_power_on(void **state)
 {
@@ -456,6 +474,7 @@ main(void)
 		T(section_2_2_flr_by_the_high_byte_alone),
 		T(section_2_2_device_control_reads_bit_15_as_0),
 		T(section_2_2_bit_15_of_a_neighbour_is_no_flr),
+		T(section_2_2_flr_takes_bus_mastering),
 		T(section_2_2_reset_call_is_power_on),
 		T(section_2_2_works_again_after_flr),
 	};

@@ -53,10 +53,10 @@ rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
 
 /**
  * Changes announced fills: turns the pattern, so that the model seems to start it at multiples of
- * 8, or makes them an operation that there is not.
+ * 8, or makes them an operation that there is not; or hangs at one.
  */
 static void
-change_fills(const struct rig *rig, const struct udma_emu_shadow *before)
+change_fills(struct rig *rig, const struct udma_emu_shadow *before)
 {
 	const struct udma_emu_shadow *now = &rig->function.watch.shadow;
 	uint16_t from = now->chainaddr == before->chainaddr ? before->dmacount : 0;
@@ -66,11 +66,38 @@ change_fills(const struct rig *rig, const struct udma_emu_shadow *before)
 		uint64_t *desc = (uint64_t *)(uintptr_t)(now->chainaddr + (i % 32768u) * 64u);
 		unsigned bits = (unsigned)(desc[2] % 8) * 8; /* q2: destination, q1: pattern */
 
-		if (desc[0] >> 56 == 1 && rig->refuse_fills) {
+		if (desc[0] >> 56 == 1 && rig->lie_at_fills) {
+			__atomic_store_n(rig_completion_word(rig), 64, __ATOMIC_RELEASE);
+			rig->paused = true;
+		} else if (desc[0] >> 56 == 1 && rig->refuse_fills) {
 			desc[0] |= 0x55ull << 56;
 		} else if (desc[0] >> 56 == 1 && bits != 0) {
 			desc[1] = desc[1] >> bits | desc[1] << (64 - bits);
 		}
+	}
+}
+
+static bool
+is_active(const struct rig *rig)
+{
+	return (udma_emu_read(rig->function.emu, BAR_CHANSTS, 8) & 7) == 0;
+}
+
+static void
+work(struct rig *rig, unsigned steps)
+{
+	/* Only an engine that works may write to it: the driver clears it before a start. */
+	uint64_t *word = rig->loses_words && is_active(rig) ? rig_completion_word(rig) : NULL;
+	uint64_t kept = word != NULL ? __atomic_load_n(word, __ATOMIC_RELAXED) : 0;
+
+	if (rig->slow_ms > 0 && is_active(rig)) {
+		usleep(rig->slow_ms * 1000);
+		steps = spdk_min(steps, 1u);
+	}
+	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
+	}
+	if (word != NULL) {
+		__atomic_store_n(word, kept, __ATOMIC_RELEASE);
 	}
 }
 
@@ -85,11 +112,11 @@ serve(struct rig *rig, unsigned steps)
 		return;
 	}
 	udma_emu_watch_look(&rig->function.watch);
-	if (rig->fill_at_multiple_of_8 || rig->refuse_fills) {
+	if (rig->fill_at_multiple_of_8 || rig->refuse_fills || rig->lie_at_fills) {
 		change_fills(rig, &before);
+		steps = rig->paused ? 0 : steps;
 	}
-	while (steps-- > 0 && udma_emu_step(rig->function.emu)) {
-	}
+	work(rig, rig->hangs ? 0 : steps);
 	udma_emu_watch_publish(&rig->function.watch);
 }
 
@@ -100,6 +127,10 @@ run(void *arg)
 
 	while (!__atomic_load_n(&rig->stopping, __ATOMIC_ACQUIRE)) {
 		pthread_mutex_lock(&rig->lock);
+		if (rig->resume_at_command &&
+		    __atomic_load_n(&rig->function.watch.bar[BAR_CHANCMD], __ATOMIC_ACQUIRE) != 0) {
+			rig->paused = false;
+		}
 		if (!rig->paused) {
 			serve(rig, 16);
 		}
@@ -162,7 +193,7 @@ map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64
 	*mapped_addr = rig_of(device)->driver_bar;
 	*phys_addr = 0;
 	*size = rig_of(device)->bar_size;
-	return bar == 0 ? 0 : -EINVAL;
+	return bar == 0 ? rig_of(device)->map_rc : -EINVAL;
 }
 
 static int
@@ -180,7 +211,7 @@ cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t off
 	struct rig *rig = rig_of(device);
 	int rc;
 
-	if (rig->no_config_180 && offset == 0x180) {
+	if ((rig->no_config_180 && offset == 0x180) || (rig->no_command && offset == 4)) {
 		return -EIO;
 	}
 	pthread_mutex_lock(&rig->lock);

@@ -35,9 +35,16 @@ struct rig {
 	bool ignore_reset;
 	bool fill_at_multiple_of_8; /* the pattern of a fill starts at multiples of 8 */
 	bool refuse_fills;          /* halts at a fill, although it says that it can */
+	bool lie_at_fills;          /* completes something else at a fill, and hangs */
+	bool resume_at_command;     /* a paused device goes on when CHANCMD is written */
+	bool hangs;                 /* carries out no descriptor */
+	bool loses_words;           /* completion words do not arrive in memory */
+	unsigned slow_ms;           /* what it takes for one descriptor; 0: as fast as it can */
 	bool no_config_180;         /* configuration register 180h cannot be read */
+	bool no_command;            /* nor the command register */
 	unsigned config_writes_180;
 	uint64_t bar_size; /* what mapping the BAR reports */
+	int map_rc;        /* and returns */
 };
 
 /** Changes what the device does, while its thread may be looking. */

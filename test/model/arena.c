@@ -87,8 +87,8 @@ is_called(uint8_t kind)
 }
 
 /*
- * What the host's functions reach begins and ends at multiples of 8. They may copy less than they
- * are asked for, so a completion word that is in their reach only in part would be written in part.
+ * What the host's functions reach begins and ends at multiples of 8: an aligned word is in their
+ * reach as a whole or not at all, as udma/emu.h asks.
  */
 static void
 keep_words_whole(const struct arena *arena, uint32_t *offset, uint32_t *len, uint8_t kind)

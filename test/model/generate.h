@@ -38,6 +38,8 @@ struct operation generate(struct generator *generator, const struct world *world
 struct operation *generate_push(struct generator *generator, enum operation_kind kind,
 				uint32_t offset, uint32_t len);
 void generate_write(struct generator *generator, uint32_t offset, unsigned width, uint64_t value);
+void generate_config_write(struct generator *generator, uint32_t offset, uint32_t len,
+			   uint64_t value);
 uint64_t generate_below(struct generator *generator, uint64_t limit);
 /** \return true `percent` times of a hundred. */
 bool generate_chance(struct generator *generator, unsigned percent);
@@ -54,5 +56,8 @@ void generate_words(struct generator *generator, uint64_t iova, const uint64_t *
 		    unsigned count);
 /** Some descriptors at the place that the engine looks at next, and the doorbell. */
 void generate_submit(struct generator *generator);
+
+/** One access, or one thing that changes. */
+void generate_wild(struct generator *generator);
 
 #endif

@@ -186,17 +186,43 @@ void reference_drive_line(struct reference *r);
 bool reference_intx_status(const struct reference *r);
 
 /* The channel. */
-void reference_error(struct reference *r, uint32_t bits);
+void reference_channel_reset(struct reference *r);
+void reference_arm(struct reference *r);
+void reference_command(struct reference *r, uint8_t value);
 void reference_count(struct reference *r);
-bool reference_store_completion(struct reference *r, uint64_t word);
+void reference_error(struct reference *r, uint32_t bits);
+
+/* Descriptors. */
+uint64_t reference_qword(const uint8_t *bytes, unsigned index);
+uint32_t reference_size(const uint8_t *base);
+uint32_t reference_control(const uint8_t *base);
+uint8_t reference_opcode(const uint8_t *base);
+bool reference_has_extension(const struct reference *r, const uint8_t *base);
 
 /* Operations. \return the error bits of CHANERR. */
 uint32_t reference_operate(struct reference *r, uint64_t at, const uint8_t *base,
 			   const uint8_t *extension);
-bool reference_known_opcode(const struct reference *r, uint8_t opcode);
-bool reference_has_extension(const struct reference *r, const uint8_t *base);
+uint32_t reference_xor(struct reference *r, const uint8_t *base, const uint8_t *extension);
+uint32_t reference_pq(struct reference *r, uint64_t at, const uint8_t *base,
+		      const uint8_t *extension);
+uint32_t reference_pq_16(struct reference *r, uint64_t at, const uint8_t *base);
+uint32_t reference_pq_update(struct reference *r, const uint8_t *base);
+unsigned reference_sources(const uint8_t *base);
+
+/* Memory. */
+bool reference_wraps(uint64_t iova, uint64_t len);
 bool reference_load(struct reference *r, uint64_t iova, uint8_t *bytes, uint64_t len);
-uint64_t reference_qword(const uint8_t *bytes, unsigned index);
-uint32_t reference_control(const uint8_t *base);
+bool reference_store(struct reference *r, uint64_t iova, const uint8_t *bytes, uint64_t len);
+
+/* Section 6.2. */
+#define OP_COPY           0x00
+#define OP_FILL           0x01
+#define OP_XOR            0x87
+#define OP_XOR_VALIDATE   0x88
+#define OP_PQ             0x89
+#define OP_PQ_VALIDATE    0x8A
+#define OP_PQ_UPDATE      0x8B
+#define OP_PQ_16          0xA0
+#define OP_PQ_16_VALIDATE 0xA1
 
 #endif

@@ -236,16 +236,33 @@ def test_many_descriptors(server):
 
 @served()
 def test_unmap(server):
-    """DMA_UNMAP wants the whole mapping: ENOENT for a part, for more, and for nothing"""
+    """DMA_UNMAP wants whole mappings: ENOENT for a part, also beside a whole one, and for nothing"""
     client = server.client()
     client.map(ELSEWHERE, 4 * PAGE)
     client.map(ELSEWHERE + 4 * PAGE, 4 * PAGE)
-    for first, pages in ((0, 1), (0, 3), (1, 3), (3, 1), (0, 8), (0, 5), (-1, 5), (8, 1), (3, 2),
-                         (-1, 10)):
+    for first, pages in ((0, 1), (0, 3), (1, 3), (3, 1), (0, 5), (-1, 6), (8, 1), (3, 2), (2, 6),
+                         (-1, 1), (0, 0)):
         client.refused(DMA_UNMAP, dma_unmap(ELSEWHERE + first * PAGE, pages * PAGE), UNKNOWN_RANGE)
     client.unmap(ELSEWHERE, 4 * PAGE)
     client.refused(DMA_UNMAP, dma_unmap(ELSEWHERE, 4 * PAGE), UNKNOWN_RANGE)
     client.unmap(ELSEWHERE + 4 * PAGE, 4 * PAGE)
+
+
+@served()
+def test_unmap_range(server):
+    """DMA_UNMAP takes all mappings in a range, as QEMU asks for it behind a virtual IOMMU"""
+    client = server.client()
+    for first in (0, 1, 4, 9):
+        client.map(ELSEWHERE + first * PAGE, PAGE)
+    client.unmap(ELSEWHERE - PAGE, 7 * PAGE)
+    for first in (0, 1, 4):
+        client.refused(DMA_UNMAP, dma_unmap(ELSEWHERE + first * PAGE, PAGE), UNKNOWN_RANGE)
+    client.refused(DMA_UNMAP, dma_unmap(ELSEWHERE, 8 * PAGE), UNKNOWN_RANGE)
+    client.unmap(ELSEWHERE + 9 * PAGE, PAGE)
+    for first in range(4):
+        client.map(ELSEWHERE + first * PAGE, PAGE)
+    client.unmap(0, 1 << 47)
+    client.refused(DMA_UNMAP, dma_unmap(0, 1 << 47), UNKNOWN_RANGE)
 
 
 @served()

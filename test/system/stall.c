@@ -6,6 +6,7 @@
  *
  * STALL=halt|hang|rush  what happens; with "rush" it hangs and time flies, a millisecond a poll
  * STALL_AFTER=N         polls before that
+ * STALL_ONE=1           only to the channel that is polled first
  * STALL_SIGN=PATH       a file that appears when it happens
  */
 
@@ -21,6 +22,7 @@
 #define VISIBLE __attribute__((visibility("default")))
 
 static unsigned long g_polls;
+static struct spdk_ioat_chan *g_first;
 static uint64_t g_rushed; /* ticks */
 
 VISIBLE uint64_t
@@ -49,6 +51,12 @@ spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 	unsigned long after = strtoul(getenv("STALL_AFTER"), NULL, 10);
 	const char *what = getenv("STALL");
 
+	if (g_first == NULL) {
+		g_first = chan;
+	}
+	if (getenv("STALL_ONE") != NULL && chan != g_first) {
+		return next(chan);
+	}
 	if (g_polls++ < after) {
 		return next(chan);
 	}

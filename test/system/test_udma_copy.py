@@ -585,8 +585,10 @@ def test_permission():
         os.mkdir("bin", 0o755)
         for file in (UDMA, os.path.join(os.path.dirname(UDMA), "..", "libudma.so.0")):
             shutil.copy(file, "bin")
+        # And so would be the counts, where a build measures coverage.
         options = {"user": NOBODY, "program": os.path.abspath("bin/udma"),
-                   "env": environment(LD_LIBRARY_PATH=os.path.abspath("bin"))}
+                   "env": environment(LD_LIBRARY_PATH=os.path.abspath("bin"),
+                                      GCOV_PREFIX=os.path.abspath("."))}
     for source, destination, named in (("secret", "dst", "'secret'"), ("src", "fixed", "'fixed'"),
                                        ("src", "closed/dst", "'closed/dst'")):
         answer = udma("copy", EMULATE, source, destination, status=1, **options)

@@ -9,7 +9,7 @@ import sys
 from tap import environment, expect, on_terminal, one_error_line, run, udma, UDMA
 
 COMMANDS = ("list", "copy", "verify")
-HEADING = "ADDRESS ID GENERATION KIND DRIVER NUMA CAPABILITIES HELD BY"
+HEADING = "ADDRESS ID GENERATION KIND DRIVER NUMA USABLE CAPABILITIES HELD BY"
 
 
 def has_real_devices():
@@ -27,7 +27,7 @@ def test_table():
     for row in rows:
         expect(re.match(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] ", row), row)
         for heading, value in (("ID", "8086:2021"), ("GENERATION", "Skylake-SP"),
-                               ("KIND", "emulated"), ("DRIVER", "-"),
+                               ("KIND", "emulated"), ("DRIVER", "-"), ("USABLE", "yes"),
                                ("CAPABILITIES", "copy, fill"), ("HELD BY", "this process")):
             at = lines[0].index(heading)
             expect(row[at:].startswith(value), f"{heading} of: {row}")
@@ -55,6 +55,7 @@ def test_json():
         expect(entry["id"] == "8086:2021", entry)
         expect(entry["generation"] == "Skylake-SP", entry)
         expect(entry["driver"] is None, entry)
+        expect(entry["usable"] is True, entry)
         expect(entry["capabilities"] == ["copy", "fill"], entry)
         expect(entry["holder"]["name"] == "udma", entry)
         expect("numa_node" in entry and "iommu_group" in entry, entry)

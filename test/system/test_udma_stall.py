@@ -41,6 +41,15 @@ def test_hang():
         expect(answer.stdout == "", answer.stdout)
 
 
+def test_one_hangs():
+    """stall: one of two channels on a CPU is never done while the other goes on"""
+    cpu = min(os.sched_getaffinity(0))
+    answer = udma("perf", "--emulate", "--channels=2", f"--cores={cpu}", "--seconds=1000",
+                  env=stalling("rush", 1000, STALL_ONE="1"), status=1)
+    one_error_line(answer.stderr, "udma perf: channel eeee:00:04.0 (emulated)",
+                   "completed nothing for 30 seconds")
+
+
 def test_interrupt_hang():
     """stall: Ctrl-C while a channel is never done: 130, without waiting for it to be given up"""
     with start("perf", "--emulate", "--seconds=1000", "--json",

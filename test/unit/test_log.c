@@ -230,6 +230,19 @@ flags_are_found_by_name(void **state)
 }
 
 static void
+half_a_flag_is_refused(void **state)
+{
+	(void)state;
+	divert_stderr();
+	spdk_log_register_flag(NULL, &SPDK_LOG_test_one);
+	assert_non_null(strstr(take_stderr(), "without a name"));
+	divert_stderr();
+	spdk_log_register_flag("test_three", NULL);
+	assert_non_null(strstr(take_stderr(), "without storage"));
+	assert_int_equal(spdk_log_set_flag("test_three"), -1);
+}
+
+static void
 info_needs_its_flag(void **state)
 {
 	(void)state;
@@ -254,6 +267,7 @@ main(void)
 		cmocka_unit_test_setup(errno_survives, defaults),
 		cmocka_unit_test_setup(a_function_takes_the_place_of_stderr, defaults),
 		cmocka_unit_test_setup(flags_are_found_by_name, defaults),
+		cmocka_unit_test_setup(half_a_flag_is_refused, defaults),
 		cmocka_unit_test_setup(info_needs_its_flag, defaults),
 	};
 

@@ -95,7 +95,25 @@ a_function_is_described(void **state)
 	assert_int_equal(function->numa_id, 1);
 	assert_int_equal(function->iommu_group, 37);
 	assert_int_equal(function->holder, 0);
+	assert_true(function->usable);
 	assert_int_equal(g_log_lines, 0);
+}
+
+static void
+usable_is_what_is_left_to_user_space(void **state)
+{
+	(void)state;
+	add_function("0000:80:04.0", "0x8086\n", "0x2021\n");
+	set_link("0000:80:04.0", "driver", "../../../../bus/pci/drivers/ioatdma");
+	add_function("0000:80:04.1", "0x8086\n", "0x2021\n");
+	add_function("0000:80:04.2", "0x8086\n", "0x2021\n");
+	set_link("0000:80:04.2", "driver", "../../../../bus/pci/drivers/uio_pci_generic");
+	set("0000:80:04.2", "uio/uio0/name", "uio_pci_generic\n");
+	assert_int_equal(scan(), 0);
+	assert_int_equal(g_count, 3);
+	assert_false(g_seen[0].usable);
+	assert_false(g_seen[1].usable);
+	assert_true(g_seen[2].usable);
 }
 
 static void
@@ -266,6 +284,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_function_is_described),
+		CASE(usable_is_what_is_left_to_user_space),
 		CASE(only_ioat_functions_in_the_order_of_addresses),
 		CASE(the_visitor_may_end_the_visit),
 		CASE(missing_files_are_survived),

@@ -68,12 +68,36 @@ and_so_are_they_in_text(void **state)
 	check(by_text);
 }
 
+static void
+device_memory_is_told_from_other(void **state)
+{
+	char *ordinary = map_pages(PAGE), *shared;
+	int fd = open("/dev/zero", O_RDWR);
+	char *device = mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	(void)state;
+	assert_ptr_not_equal(device, MAP_FAILED);
+	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_int_equal(udma_vma_device_end((uintptr_t)device), (uintptr_t)device + 3 * PAGE);
+	assert_int_equal(udma_vma_device_end((uintptr_t)device + 3 * PAGE - 1),
+			 (uintptr_t)device + 3 * PAGE);
+	assert_int_equal(udma_vma_device_end((uintptr_t)ordinary), 0);
+	/* Its name is that of a device, which it is not: "/dev/zero (deleted)". */
+	assert_int_equal(udma_vma_device_end((uintptr_t)shared), 0);
+	munmap(device, 3 * PAGE);
+	assert_int_equal(udma_vma_device_end((uintptr_t)device), 0);
+	close(fd);
+	munmap(ordinary, PAGE);
+	munmap(shared, PAGE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mappings_are_as_mmap_made_them),
 		cmocka_unit_test(and_so_are_they_in_text),
+		cmocka_unit_test(device_memory_is_told_from_other),
 	};
 
 	return cmocka_run_group_tests_name("vma", tests, NULL, NULL);

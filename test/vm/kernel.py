@@ -22,6 +22,7 @@ from debian import Missing, run, unpack
 
 # What a guest may load. What these need comes with them.
 MODULES = ("ioatdma", "vfio-pci", "vfio_iommu_type1", "uio_pci_generic",
+           "nfit", "nd_pmem", "dax_pmem", "device_dax",
            "virtio_pci", "virtio_blk", "9p", "9pnet_virtio")
 
 SOURCES = ("drivers/dma/dmatest.c", "drivers/dma/ioat/dma.h", "drivers/dma/ioat/hw.h",

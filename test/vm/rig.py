@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the tests with real kernels share: the server of a device, and the run of a file of tests."""
+"""What the tests with real kernels share: the server, dmatest, and the run of a file of tests."""
 
 import os
 import re
@@ -21,11 +21,11 @@ class Server:
     """`udma emulate`, serving one function on each of its sockets."""
 
     def __init__(self, functions=1, **options):
-        """options: those of the program, "_" for "-"."""
+        """options: those of the program."""
         self.folder = tempfile.TemporaryDirectory(prefix="udma-vm-")
         self.sockets = [os.path.join(self.folder.name, str(n)) for n in range(functions)]
         command = [UDMA, "emulate", *("--socket-path=" + path for path in self.sockets),
-                   *(f"--{name.replace('_', '-')}={value}" for name, value in options.items())]
+                   *(f"--{name}={value}" for name, value in options.items())]
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
                                         env=environment(), stdin=subprocess.DEVNULL,
@@ -79,19 +79,25 @@ class Server:
         self.folder.cleanup()
 
 
-def dmatest(guest, iterations, channels=None, patience=900, **parameters):
-    """Runs dmatest on channels of a guest, all of them if none are named. Returns {thread: failures}
-    and the first messages about failures, once every thread has done all its iterations."""
-    channels = channels or guest.sh("channels").split()
+def parse_dmatest(text):
+    """What dmatest has printed in the guest: [(thread, tests, failures)], and the messages."""
+    lines = text.splitlines()
+    threads = [line.split() for line in lines if re.fullmatch(r"\S+-\w+ \d+ \d+", line)]
+    return ([(name, int(tests), int(failures)) for name, tests, failures in threads],
+            [line for line in lines if "result #" in line])
+
+
+def dmatest(guest, iterations, patience=900, **parameters):
+    """Runs dmatest on all channels of a guest. Returns {thread: failures} and the first messages
+    about them, once every thread has done all its iterations."""
+    channels = guest.sh("channels")
     expect(channels, "there is a channel")
     settings = " ".join(f"{name}={value}" for name, value in parameters.items())
-    lines = guest.sh(f"dmatest '{' '.join(channels)}' iterations={iterations} {settings}",
-                     patience=patience).splitlines()
-    threads = [line.split() for line in lines if re.fullmatch(r"\S+ \d+ \d+", line)]
-    expect({name.partition("-")[0] for name, *_ in threads} == set(channels), lines)
-    expect(all(int(tests) == iterations for _, tests, _ in threads), lines)
-    return ({name: int(failures) for name, _, failures in threads},
-            [line for line in lines if "result #" in line])
+    text = guest.sh(f'dmatest "$(channels)" iterations={iterations} {settings}', patience=patience)
+    threads, messages = parse_dmatest(text)
+    expect({name.partition("-")[0] for name, *_ in threads} == set(channels.split()), text)
+    expect(all(tests == iterations for _, tests, _ in threads), text)
+    return {name: failures for name, _, failures in threads}, messages
 
 
 def passes_dmatest(guest, iterations, **parameters):
@@ -99,6 +105,13 @@ def passes_dmatest(guest, iterations, **parameters):
     threads, messages = dmatest(guest, iterations, **parameters)
     expect(not any(threads.values()), [threads, messages])
     return threads
+
+
+def load_stop(guest):
+    """Ends the transfers of the guest's load_start, and expects that nothing went wrong in them."""
+    text = guest.sh("load_stop")
+    threads, messages = parse_dmatest(text)
+    expect(threads and not messages and not any(failures for *_, failures in threads), text)
 
 
 def no_complaints(guest):

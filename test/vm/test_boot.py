@@ -25,7 +25,7 @@ def boot(kernel, iommu):
         with case(f"{title}: ioatdma and dmatest load where there is nothing to drive"):
             guest.sh("modprobe ioatdma && modprobe dmatest")
             expect(guest.sh("channels") == "", "no channel")
-            guest.sh("dmatest_stop && modprobe -r ioatdma")
+            guest.sh("modprobe -r dmatest && modprobe -r ioatdma")
         with case(f"{title}: the drivers for user space load"):
             guest.sh("modprobe vfio-pci && modprobe vfio_iommu_type1 && modprobe uio_pci_generic")
         with case(f"{title}: no complaint in the kernel's log, and it powers off"):

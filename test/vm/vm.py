@@ -39,7 +39,7 @@ class Vm:
     """A virtual machine. Leaving the `with` ends it, however that happens."""
 
     def __init__(self, kernel, sockets=(), memory="1G", iommu=None, reboots=False, append="",
-                 files=None):
+                 files=None, bridge=False, pmem=None):
         """
         kernel   "linux-6.1" or "linux-6.12"
         sockets  paths of vfio-user servers, each a device
@@ -47,6 +47,9 @@ class Vm:
         reboots  whether a reboot starts again, or ends it
         append   more for the kernel's command line
         files    more files for the guest: {name there: file}
+        pmem     the size of a persistent memory module; None: there is none
+        bridge   whether the devices are behind a bridge to conventional PCI: one IOMMU group, and
+                 no configuration space beyond 256 bytes
         """
         self.parts = fetch.have()
         self.folder = tempfile.mkdtemp(prefix="udma-vm-")
@@ -55,28 +58,36 @@ class Vm:
             kernel = self.parts[kernel]
             initramfs.write(os.path.join(self.folder, "initramfs"), self.parts, kernel, files or {})
             self.begun = time.monotonic()
-            self._start(kernel, sockets, memory, iommu, reboots, append)
+            self._start(kernel, sockets, memory, iommu, reboots, append, bridge, pmem)
             self.wait_ready()
         except BaseException:
             self.kill()
             raise
 
-    def _start(self, kernel, sockets, memory, iommu, reboots, append):
+    def _start(self, kernel, sockets, memory, iommu, reboots, append, bridge, pmem):
         command = [
             # QEMU ends with this process even if that is killed.
             "setpriv", "--pdeathsig", "KILL", *fetch.qemu(self.parts["qemu"]),
             "-no-user-config", "-nodefaults", "-display", "none",
-            "-machine", "q35,memory-backend=memory", "-accel", "tcg,thread=multi",
-            "-cpu", "max", "-smp", "2", "-m", memory,
+            "-machine", f"q35,memory-backend=memory{',nvdimm=on' if pmem else ''}",
+            "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
+            "-m", f"size={memory}{',slots=1,maxmem=8G' if pmem else ''}",
             "-object", f"memory-backend-memfd,id=memory,size={memory},share=on",
             "-serial", "file:console", "-serial", "stdio",
             "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", "initramfs"]
         if iommu:
             command += ["-device", f"intel-iommu,caching-mode=on,aw-bits={iommu}"]
             append = "intel_iommu=on iommu.strict=1 " + append
+        if pmem:
+            command += ["-object", f"memory-backend-memfd,id=pmem,size={pmem},share=on",
+                        "-device", "nvdimm,memdev=pmem"]
+        if bridge:
+            command += ["-device", "pcie-pci-bridge,id=bridge"]
         for path in sockets:
-            command += ["-device", json.dumps({"driver": "vfio-user-pci", "socket":
-                                               {"type": "unix", "path": path}})]
+            device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
+            if bridge:
+                device["bus"] = "bridge"
+            command += ["-device", json.dumps(device)]
         if not reboots:
             command.append("-no-reboot")
         command += ["-append", f"{COMMAND_LINE} {append}"]
@@ -143,7 +154,8 @@ class Vm:
         if self.process:
             self.process.kill()
             self.process.wait()
-            self.process.stdin.close()
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def story(self):

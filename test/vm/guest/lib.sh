@@ -4,12 +4,13 @@
 
 # mark; since: what has been added to the kernel's log since the last mark, without the times.
 marks=0
+marker=mark
 mark() {
     marks=$((marks + 1))
-    echo "udma-vm: mark $marks" >/dev/kmsg
+    echo "udma-vm: $marker $marks" >/dev/kmsg
 }
 since() {
-    dmesg | sed -n "/udma-vm: mark $marks\$/,\$s/^\[[^]]*\] //p" | tail -n +2
+    dmesg | sed -n "/udma-vm: $marker $marks\$/,\$s/^\[[^]]*\] //p" | tail -n +2
 }
 
 # What no test may make the kernel say.
@@ -34,12 +35,31 @@ interrupts() {
         print sum }' /proc/interrupts
 }
 
-# reload [PARAMETER=VALUE …]: ioatdma anew.
+# channel FUNCTION: the channel that belongs to it.
+channel() {
+    basename "/sys/bus/pci/devices/$1/dma/"*
+}
+
+# channels_of ID: the channels of the functions with a device id, with what ioatdma says of each:
+# "CHANNEL VERSION OPERATION …".
+channels_of() {
+    local function channel
+    for function in $(functions); do
+        [ "$(cat "/sys/bus/pci/devices/$function/device")" = "0x$1" ] || continue
+        channel=$(channel "$function")
+        echo "$channel" $(cat "/sys/class/dma/$channel/quickdata/version" \
+            "/sys/class/dma/$channel/quickdata/cap")
+    done
+}
+
+# reload [PARAMETER=VALUE …]: ioatdma anew. By itself it looks every 200 ms for completions of which no
+# interrupt told, and resets a channel without any for 400 ms; here an interrupt that is lost makes a
+# test fail, and a machine that is slow does not.
 reload() {
     if [ -d /sys/module/ioatdma ]; then
         modprobe -r ioatdma || return
     fi
-    modprobe ioatdma "$@"
+    modprobe ioatdma completion_timeout=1000000 "$@"
 }
 
 # dmatest_start "CHANNEL …" [PARAMETER=VALUE …]: begins a run of the kernel's own test of channels.
@@ -58,11 +78,6 @@ dmatest_start() {
     echo 1 >/sys/module/dmatest/parameters/run
 }
 
-# dmatest_stop: ends a run, however far it is, and lets go of the channels.
-dmatest_stop() {
-    modprobe -r dmatest
-}
-
 # dmatest "CHANNEL …" [PARAMETER=VALUE …]: a run to its end. Prints "THREAD TESTS FAILURES" for each
 # thread, and the first messages about failures.
 dmatest() {
@@ -78,7 +93,24 @@ dmatest() {
     since |
         sed -n 's/dmatest: \([^ :]*\): summary \([0-9]*\) tests, \([0-9]*\) failures.*/\1 \2 \3/p'
     since | grep 'dmatest: .*result #' | head -n 10
-    dmatest_stop
+    modprobe -r dmatest
+}
+
+# load_start "CHANNEL …": transfers in the background. load_stop: to their end, with what dmatest prints.
+# They are many short runs, for 6.1's dmatest takes what it is stopped in for a failure.
+load_start() {
+    touch /tmp/load
+    (
+        marker=load
+        while [ -e /tmp/load ]; do
+            dmatest "$1" iterations=200 threads_per_chan=2
+        done
+    ) >/tmp/load.log 2>&1 &
+}
+load_stop() {
+    rm /tmp/load
+    wait
+    cat /tmp/load.log
 }
 
 # fault CHANNEL [PARAMETER=VALUE …]: makes a channel fail (udma_fault.c), and prints what became of it.
@@ -90,18 +122,80 @@ fault() {
     mark
     insmod /udma_fault.ko channel="$channel" "$@"
     loaded=$?
-    since | sed -n 's/^udma_fault: //p'
+    since | sed -nE 's/^udma_fault: (results|written|victim|recovered) /\1 /p'
     [ $loaded -eq 0 ] && rmmod udma_fault
 }
 
-# Unbinds every function from ioatdma, and binds it again.
+# rebind FUNCTION: takes a function from ioatdma, and gives it back.
 rebind() {
-    local all function
-    all=$(functions)
-    for function in $all; do
-        echo "$function" >/sys/bus/pci/drivers/ioatdma/unbind || return
+    echo "$1" >/sys/bus/pci/drivers/ioatdma/unbind && echo "$1" >/sys/bus/pci/drivers/ioatdma/bind
+}
+
+# functions_of_ours: the I/OAT functions of the machine, whoever drives them.
+functions_of_ours() {
+    grep -l 0x8086 /sys/bus/pci/devices/*/vendor | while read -r vendor; do
+        device=${vendor%/vendor}
+        case $(cat "$device/class") in
+        0x0880*) basename "$device" ;;
+        esac
     done
-    for function in $all; do
-        echo "$function" >/sys/bus/pci/drivers/ioatdma/bind || return
+}
+
+# bind DRIVER [FUNCTION …]: gives functions, or all, to a driver; "" to none.
+bind() {
+    local driver=$1 function
+    shift
+    [ -z "$driver" ] || modprobe "$driver" || return
+    [ "$driver" != vfio-pci ] || modprobe vfio_iommu_type1 || return
+    for function in ${*:-$(functions_of_ours)}; do
+        if [ -e "/sys/bus/pci/devices/$function/driver" ]; then
+            echo "$function" >"/sys/bus/pci/devices/$function/driver/unbind" || return
+        fi
+        echo "${driver:-none}" >"/sys/bus/pci/devices/$function/driver_override"
+        echo "$function" >/sys/bus/pci/drivers_probe
     done
+}
+
+# user COMMAND …: as a user without privileges, who owns the groups of VFIO.
+user() {
+    grep -q '^user:' /etc/passwd 2>/dev/null || {
+        mkdir -p /etc
+        echo 'user:x:1000:1000::/tmp:/bin/sh' >>/etc/passwd
+        chmod 1777 /tmp /var/tmp
+    }
+    find /dev/vfio -name '[0-9]*' -exec chown 1000 {} +
+    su user -c "$*"
+}
+
+# wait_claimed: until a process has claimed a channel.
+wait_claimed() {
+    until ls /var/tmp/spdk_pci_lock_* >/dev/null 2>&1; do sleep 0.05; done
+}
+
+# make_dax: makes the persistent memory a DAX device, as ndctl does: /dev/dax0.0.
+make_dax() {
+    local seed
+    modprobe nfit && modprobe nd_pmem && modprobe device_dax && modprobe dax_pmem || return
+    until [ -e /sys/bus/nd/devices/namespace0.0 ]; do sleep 0.1; done
+    echo namespace0.0 >/sys/bus/nd/drivers/nd_pmem/unbind
+    seed=$(cat /sys/bus/nd/devices/region0/dax_seed)
+    cd "/sys/bus/nd/devices/$seed" || return
+    echo 2097152 >align && echo ram >mode && cat /proc/sys/kernel/random/uuid >uuid &&
+        echo namespace0.0 >namespace
+    cd /
+    echo "$seed" >/sys/bus/nd/drivers/dax_pmem/bind
+    until [ -e /dev/dax0.0 ]; do sleep 0.1; done
+}
+
+# kills MiB huge|"": a process that is copying is killed; nothing is written afterwards; the channel
+# can be attached.
+kills() {
+    rm -f /var/tmp/spdk_pci_lock_*
+    udma verify --channels=1 --seconds=1000 --quiet &
+    wait_claimed
+    usleep $(($(shuf -i 0-800 -n 1) * 1000))
+    kill -9 $! || return
+    wait $!
+    # shellcheck disable=SC2086
+    guard "$1" 100 $2 && udma verify --channels=1 --count=20 --quiet
 }

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What becomes of a channel that has halted, hangs or is gone, and of its requests (section 11, and
+ * 14.5 step 10 of the hardware reference).
+ */
+
+#include "channel.h"
+
+#include "spdk/log.h"
+#include "spdk/util.h"
+
+/* Halts in a row, without one descriptor that succeeds, that a channel survives. */
+#define HALTS_LIMIT 1024
+
+uint64_t udma_ioat_hang_us = 10000000;
+
+static struct udma_ioat_request *
+request_at(const struct spdk_ioat_chan *chan, uint64_t index)
+{
+	return &chan->requests[index & UDMA_IOAT_RING_MASK];
+}
+
+/** \return the first request that has not completed; request_head if there is none. */
+static uint64_t
+first_open(const struct spdk_ioat_chan *chan)
+{
+	uint64_t index = chan->request_tail;
+
+	while (index != chan->request_head && request_at(chan, index)->end <= chan->completed) {
+		index++;
+	}
+	return index;
+}
+
+static void
+condemn(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status, uint32_t chanerr)
+{
+	struct udma_ioat_request *request = request_at(chan, index);
+	uint64_t start = request_at(chan, index - 1)->end;
+
+	if (request->fate.status != UDMA_IOAT_OK) {
+		return; /* it has been found guilty before */
+	}
+	request->fate.status = (uint8_t)status;
+	request->fate.chanerr = chanerr;
+	request->fate.done = (uint16_t)(chan->completed > start ? chan->completed - start : 0);
+}
+
+/** Everything from a request on ends with a status, and nothing of it is carried out. */
+static void
+condemn_from(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status,
+	     uint32_t chanerr)
+{
+	for (; index != chan->request_head; index++) {
+		condemn(chan, index, status, chanerr);
+	}
+}
+
+/** What is behind the fence of a failed request ends as aborted: its descriptors move nothing. */
+static void
+abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed)
+{
+	uint64_t fence = failed;
+
+	while (fence != chan->request_head &&
+	       !(request_at(chan, fence)->fate.what & UDMA_IOAT_FENCED)) {
+		fence++;
+	}
+	if (fence == chan->request_head) {
+		return;
+	}
+	for (uint64_t at = request_at(chan, fence)->end; at != chan->head; at++) {
+		udma_ioat_make_null(chan, at);
+	}
+	condemn_from(chan, fence + 1, UDMA_IOAT_ABORTED, 0);
+}
+
+static enum udma_ioat_status
+status_of(uint32_t chanerr)
+{
+	static const struct {
+		uint32_t bits;
+		enum udma_ioat_status status;
+	} causes[] = {
+		{1u << 0 | 1u << 8, UDMA_IOAT_BAD_SOURCE},
+		{1u << 1 | 1u << 9, UDMA_IOAT_BAD_DESTINATION},
+		{1u << 6 | 1u << 7, UDMA_IOAT_BAD_DATA},
+		{1u << 12, UDMA_IOAT_BAD_COMPLETION},
+		{0x0FFB0000 & ~(1u << 23 | 1u << 18), UDMA_IOAT_MISMATCH},
+		{0x3Cu | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 18 | 1u << 23,
+		 UDMA_IOAT_BAD_DESCRIPTOR},
+	};
+
+	for (size_t i = 0; i < SPDK_COUNTOF(causes); i++) {
+		if (chanerr & causes[i].bits) {
+			return causes[i].status;
+		}
+	}
+	return UDMA_IOAT_UNKNOWN;
+}
+
+const char *
+udma_ioat_status_text(enum udma_ioat_status status)
+{
+	static const char *const texts[] = {
+		[UDMA_IOAT_OK] = "done",
+		[UDMA_IOAT_BAD_SOURCE] = "the source cannot be read",
+		[UDMA_IOAT_BAD_DESTINATION] = "the destination cannot be written",
+		[UDMA_IOAT_BAD_DESCRIPTOR] = "the engine refuses the descriptor",
+		[UDMA_IOAT_BAD_DATA] = "data was damaged on its way",
+		[UDMA_IOAT_BAD_COMPLETION] = "the completion could not be written",
+		[UDMA_IOAT_MISMATCH] = "the check found a difference",
+		[UDMA_IOAT_UNKNOWN] = "the engine halted without a cause",
+		[UDMA_IOAT_ABORTED] = "aborted",
+		[UDMA_IOAT_HUNG] = "the engine makes no progress",
+		[UDMA_IOAT_GONE] = "the device is gone",
+		[UDMA_IOAT_FAILED] = "the channel has failed",
+	};
+
+	return status < SPDK_COUNTOF(texts) ? texts[status] : "unknown status";
+}
+
+/* ---- Going on ---- */
+
+/** Goes on behind what has been dealt with. */
+static void
+go_on(struct spdk_ioat_chan *chan)
+{
+	udma_ioat_arm(chan, chan->completed);
+	if (chan->announced != chan->completed) {
+		write_dmacount(chan->bar, (uint16_t)(chan->announced - chan->base));
+		chan->doorbells++;
+	}
+}
+
+/** \return whether the channel halts again and again and nothing succeeds. */
+static bool
+is_hopeless(struct spdk_ioat_chan *chan)
+{
+	chan->halts = chan->completed == chan->halted_at ? chan->halts + 1 : 1;
+	return chan->halts > HALTS_LIMIT;
+}
+
+/** Ends the request at fault; with it what cannot be told apart from it. */
+static void
+blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
+{
+	uint64_t failed = first_open(chan);
+	uint64_t behind = known ? request_at(chan, failed)->end : chan->announced;
+	char causes[256];
+
+	SPDK_WARNLOG("%s: halted at descriptor %" PRIu64 " (CHANERR %#x: %s); going on behind %s\n",
+		     chan->name, chan->completed, chanerr,
+		     udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)),
+		     known ? "its request" : "all that was announced, for it is not known which");
+	for (uint64_t i = failed; i != chan->request_head && request_at(chan, i)->end <= behind;
+	     i++) {
+		condemn(chan, i, status_of(chanerr), chanerr);
+	}
+	abort_fenced(chan, failed);
+	__atomic_store_n(&chan->completed, behind, __ATOMIC_RELEASE);
+}
+
+/** Fails at a halt. The request at fault ends with its cause, the others because of it. */
+static void
+fail_at_halt(struct spdk_ioat_chan *chan, uint32_t chanerr, const char *what)
+{
+	if (chan->completed != chan->announced) {
+		condemn(chan, first_open(chan), status_of(chanerr), chanerr);
+	}
+	udma_ioat_fail(chan, UDMA_IOAT_FAILED, what);
+}
+
+void
+udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t chanerr)
+{
+	if (udma_ioat_is_gone(chan)) {
+		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
+		return;
+	}
+	if (is_hopeless(chan)) {
+		fail_at_halt(chan, chanerr, "the channel halts again and again");
+		return;
+	}
+	if (udma_ioat_reset_engine(chan) != 0) {
+		fail_at_halt(chan, chanerr, "the channel cannot be restarted");
+		return;
+	}
+	chan->recoveries++;
+	/* With nothing outstanding there is nobody to blame. */
+	if (chan->completed != chan->announced) {
+		blame(chan, chanerr, address_is_known);
+	}
+	chan->halted_at = chan->completed;
+	go_on(chan);
+}
+
+/* ---- Giving up ---- */
+
+/** What an engine that was stopped has finished is what the last word that it has stored says. */
+static void
+take_last_word(struct spdk_ioat_chan *chan)
+{
+	udma_ioat_advance(chan, __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE));
+}
+
+/** Nothing that has been built is carried out any more. */
+static void
+skip_to_head(struct spdk_ioat_chan *chan)
+{
+	chan->before.descriptors += chan->head - chan->announced;
+	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
+	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
+}
+
+void
+udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
+{
+	/* Whoever hears that a request has ended may use its memory for something else. */
+	if (!udma_ioat_engine_stops(chan)) {
+		SPDK_ERRLOG("%s: the engine cannot be stopped and may still write to the memory of "
+			    "requests that have failed\n",
+			    chan->name);
+	}
+	take_last_word(chan);
+	condemn_from(chan, first_open(chan), status, 0);
+	skip_to_head(chan);
+}
+
+void
+udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what)
+{
+	bool gone = udma_ioat_is_gone(chan);
+	uint32_t chanerr = gone ? 0 : read_chanerr(chan->bar);
+	uint64_t first = first_open(chan);
+	int error = gone ? -ENODEV : -EIO;
+	char causes[256];
+
+	SPDK_ERRLOG("%s: %s (CHANERR %#x: %s) after %" PRIu64 " descriptors; %" PRIu64
+		    " requests have failed and new ones are refused: udma_ioat_reset() it, or "
+		    "detach it and probe again\n",
+		    chan->name, gone ? "the device is gone" : what, chanerr,
+		    udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)), chan->completed,
+		    chan->request_head - first);
+	chan->error = error;
+	/* What detaches the channel already has said why. */
+	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);
+	__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
+	udma_ioat_give_up(chan, gone ? UDMA_IOAT_GONE : status);
+}
+
+/* ---- On demand ---- */
+
+/** \return what a channel that has failed returns; 0. */
+static int
+error_of(const struct spdk_ioat_chan *chan)
+{
+	return chan->failed ? chan->error : 0;
+}
+
+int
+udma_ioat_drain(struct spdk_ioat_chan *chan, uint64_t timeout_us)
+{
+	uint64_t start = spdk_get_ticks();
+	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
+	uint64_t limit = timeout_us < UINT64_MAX / per_us ? timeout_us * per_us : UINT64_MAX;
+	uint64_t last = chan->request_head; /* callbacks may build more */
+	uint64_t errors = 0;
+	bool in_time = true;
+
+	spdk_ioat_flush(chan);
+	chan->depth++;
+	while (chan->request_tail < last && in_time) {
+		errors += spdk_ioat_process_events(chan) < 0;
+		in_time = spdk_get_ticks() - start < limit;
+	}
+	/* They are for the polls of whoever has built what has failed. */
+	if (errors > 0 && !chan->failed) {
+		chan->untold += errors;
+		chan->error = -EIO;
+	}
+	return udma_ioat_leave(chan, chan->failed                ? chan->error
+				     : chan->request_tail < last ? -ETIMEDOUT
+								 : 0);
+}
+
+/** Ends everything that has not finished; the channel goes on. */
+static void
+abort_all(struct spdk_ioat_chan *chan)
+{
+	uint64_t first;
+
+	if (udma_ioat_reset_engine(chan) != 0) {
+		udma_ioat_fail(chan, UDMA_IOAT_ABORTED, "the engine cannot be stopped");
+		return;
+	}
+	take_last_word(chan);
+	first = first_open(chan);
+	condemn_from(chan, first, UDMA_IOAT_ABORTED, 0);
+	for (; first != chan->request_head; first++) {
+		request_at(chan, first)->fate.what |= UDMA_IOAT_SILENT;
+	}
+	skip_to_head(chan);
+	udma_ioat_arm(chan, chan->head);
+}
+
+int
+udma_ioat_abort(struct spdk_ioat_chan *chan)
+{
+	if (!chan->failed) {
+		abort_all(chan);
+	}
+	chan->depth++;
+	udma_ioat_call_back(chan);
+	return udma_ioat_leave(chan, error_of(chan));
+}
+
+/** From the engine's reset on, as at attach. */
+static int
+bring_back(struct spdk_ioat_chan *chan)
+{
+	int rc = udma_ioat_reset_engine(chan);
+
+	if (rc == 0) {
+		/* A last resort may have taken it away, or a reset of the function. */
+		rc = udma_ioat_enable_bus_mastering(chan);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	chan->error = chan->refuse = 0;
+	chan->untold = 0;
+	chan->halts = 0;
+	__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
+	rc = udma_ioat_start(chan);
+	chan->before.descriptors++;
+	chan->before.doorbells++;
+	if (rc != 0) {
+		chan->error = rc;
+		udma_ioat_refuse(chan, rc);
+		__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
+		udma_ioat_engine_stops(chan);
+		return rc;
+	}
+	chan->recoveries++;
+	return 0;
+}
+
+int
+udma_ioat_reset(struct spdk_ioat_chan *chan)
+{
+	int rc;
+
+	if (chan->refuse == -ESHUTDOWN) {
+		return -ESHUTDOWN;
+	}
+	if (!chan->failed) {
+		return udma_ioat_abort(chan);
+	}
+	chan->depth++;
+	udma_ioat_call_back(chan);
+	rc = udma_ioat_leave(chan, 0);
+	/* A callback may have detached it, or reset it. */
+	if (rc != 0 || !chan->failed) {
+		return rc;
+	}
+	if (udma_ioat_is_gone(chan)) {
+		SPDK_ERRLOG("%s: the channel cannot be reset: the device is gone\n", chan->name);
+		return -ENODEV;
+	}
+	return bring_back(chan);
+}
+
+enum udma_ioat_state
+udma_ioat_get_state(const struct spdk_ioat_chan *chan)
+{
+	return chan->failed ? UDMA_IOAT_HAS_FAILED : UDMA_IOAT_RUNNING;
+}

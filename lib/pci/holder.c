@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Which process has a file open, as far as this user may know: /proc. */
+
+#include "real.h"
+
+/* \return the number that a name is; 0 if it is none. */
+static pid_t
+process_of(const char *name)
+{
+	char *end;
+	long pid = strtol(name, &end, 10);
+
+	return isdigit((unsigned char)name[0]) && *end == '\0' && pid <= INT_MAX ? (pid_t)pid : 0;
+}
+
+static bool
+has_open(pid_t pid, const char *path)
+{
+	char name[64], target[PATH_MAX];
+	struct dirent *entry;
+	bool found = false;
+	DIR *fds;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
+	fds = opendir(name);
+	while (fds != NULL && !found && (entry = readdir(fds)) != NULL) {
+		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+
+		if (n > 0) {
+			target[n] = '\0';
+			found = strcmp(target, path) == 0;
+		}
+	}
+	if (fds != NULL) {
+		closedir(fds);
+	}
+	return found;
+}
+
+pid_t
+udma_pci_find_holder(const char *path)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *entry;
+	pid_t holder = 0;
+
+	while (processes != NULL && holder == 0 && (entry = readdir(processes)) != NULL) {
+		pid_t pid = process_of(entry->d_name);
+
+		if (pid != 0 && has_open(pid, path)) {
+			holder = pid;
+		}
+	}
+	if (processes != NULL) {
+		closedir(processes);
+	}
+	return holder;
+}
+
+void
+udma_pci_process_name(pid_t pid, char *name, size_t size)
+{
+	char path[64];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, name, size - 1);
+		close(fd);
+	}
+	if (n <= 0) {
+		snprintf(name, size, "?");
+		return;
+	}
+	name[n] = '\0';
+	for (ssize_t i = 0; i < n; i++) {
+		if (!isprint((unsigned char)name[i])) {
+			name[i] = i == n - 1 ? '\0' : '?';
+		}
+	}
+}

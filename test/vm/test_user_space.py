@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The library drives the function from user space, over the guest's own VFIO, UIO and IOMMU."""
+
+import os
+import re
+import subprocess
+
+from rig import KERNELS, UDMA, Server, case, expect, needs_server, no_complaints, run, scenario
+from vm import Vm
+
+# A message to the server for each mapping, and a processor that is emulated: few and small.
+VERIFY = "udma verify --count=300 --depth=64 --max-size=256K --quiet"
+# How often a process is killed. 100 where somebody waits for it.
+KILLS = int(os.environ.get("UDMA_VM_KILLS", "3"))
+
+
+def programs():
+    """The tool and the programs of the tests, with the libraries that they need: files for a guest."""
+    build = os.path.dirname(os.path.dirname(UDMA))
+    files = {}
+    for program in (UDMA, *(os.path.join(build, "test/vm", name) for name in ("unmapped", "guard", "dax"))):
+        files["bin/" + os.path.basename(program)] = program
+        libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+        for name, path in re.findall(r"(\S+) => (/\S+)", libraries.stdout):
+            files[f"lib/{name}"] = path
+        for path in re.findall(r"^\s+(/\S+) \(", libraries.stdout, re.M):
+            files[path.lstrip("/")] = path
+    return files
+
+
+def machine(kernel, sockets, **options):
+    """A guest with the programs. A timer that comes late is no broken one."""
+    return Vm(kernel, sockets=sockets, append="no_timer_check", files=programs(), **options)
+
+
+def says(guest, command, *parts, status=1):
+    """Runs what fails, and checks that it says why."""
+    text = guest.sh(command, status=status)
+    for part in parts:
+        expect(part in text, f"'{part}' is missing in:\n{text}")
+
+
+def copies(guest):
+    """A file is copied, and the same."""
+    guest.sh("head -c 3000000 /dev/urandom >/tmp/from && udma copy --quiet /tmp/from /tmp/to")
+    guest.sh("cmp /tmp/from /tmp/to && rm /tmp/from /tmp/to")
+
+
+def vfio(kernel, bits):
+    """VFIO by group and type-1 container."""
+    title = f"{kernel}, vfio-pci, {bits} bits"
+    with Server(2) as server, machine(kernel, server.sockets, iommu=bits) as guest:
+        guest.sh("bind vfio-pci")
+        with case(f"{title}: udma list shows both functions, and that they can be had"):
+            lines = [line.split() for line in guest.sh("udma list | cat").splitlines()[1:]]
+            expect([line[3:7] for line in lines] == [["real", "vfio-pci", "-", "yes"]] * 2, lines)
+        with case(f"{title}: copies and fills without a hugepage"):
+            guest.sh(VERIFY)
+            copies(guest)
+        with case(f"{title}: a user without privileges is told what may be locked, and with that it works"):
+            says(guest, f'user "ulimit -l 64; {VERIFY}"',
+                 "bytes of locked memory are needed", "the limit (RLIMIT_MEMLOCK) is 65536 bytes",
+                 "/etc/security/limits.conf", "LimitMEMLOCK=")
+            guest.sh("ulimit -l 1000000")
+            guest.sh(f'user "{VERIFY}"')
+        with case(f"{title}: a group that the user does not own"):
+            guest.sh("user true; chown 0 /dev/vfio/[0-9]*")
+            says(guest, f'su user -c "{VERIFY}"', "/dev/vfio/", "make it the owner")
+        with case(f"{title}: copies and fills in hugepages"):
+            guest.sh("echo 64 >/proc/sys/vm/nr_hugepages")
+            guest.sh(VERIFY)
+            guest.sh("echo 0 >/proc/sys/vm/nr_hugepages")
+        with case(f"{title}: the IOMMU stops a copy to what is not mapped, and the channel goes on"):
+            text = guest.sh("unmapped")
+            expect("the page is as it was" in text and "the channel copies" in text, text)
+        with case(f"{title}: two processes, a channel each; what another has is refused, with its name"):
+            guest.sh("udma verify --channels=1 --seconds=1000 --quiet & wait_claimed")
+            says(guest, "udma verify --channels=2 --count=20 --quiet", "has claimed it", "(udma)", status=2)
+            guest.sh("udma verify --channels=1 --count=20 --quiet")
+            guest.sh("kill $!; wait $!", status=143)
+        with case(f"{title}: killed {KILLS} times in the middle of copies; attached again"):
+            for _ in range(KILLS):
+                guest.sh("kills 64")
+        with case(f"{title}: no complaint in the kernel's log, and it powers off"):
+            no_complaints(guest)
+            guest.power_off()
+
+
+def one_group(kernel):
+    """Two functions that the IOMMU cannot tell apart."""
+    title = f"{kernel}, vfio-pci, two functions of a group"
+    with Server(2, generation="hsw") as server, \
+            machine(kernel, server.sockets, iommu=48, bridge=True) as guest:
+        first, second = guest.sh("functions_of_ours").split()
+        guest.sh("modprobe ioatdma && bind vfio-pci " + first)
+        with case(f"{title}: not viable while the kernel has one of them, and it is named"):
+            says(guest, "udma verify --count=20 --quiet", "is not viable", f"{second} (ioatdma)")
+        guest.sh("bind vfio-pci " + second)
+        with case(f"{title}: one process has both, in one container"):
+            guest.sh(VERIFY + " --channels=2")
+        with case(f"{title}: a register that cannot be reached there is named, and survived"):
+            says(guest, "udma verify --count=20 --channels=1 --quiet",
+                 "configuration register 180h (CHANERR_INT) cannot be accessed", status=0)
+        with case(f"{title}: to another process the whole group is refused"):
+            guest.sh("udma verify --channels=1 --seconds=1000 --quiet & wait_claimed")
+            says(guest, "udma verify --count=20 --quiet", "is held by process", "(udma)",
+                 "the kernel gives a group to one process at a time")
+            guest.sh("kill $!; wait $!", status=143)
+            guest.sh("udma verify --count=20 --quiet")
+        guest.power_off()
+
+
+def uio(kernel):
+    """UIO, and physical addresses."""
+    title = f"{kernel}, uio_pci_generic"
+    with Server(2) as server, machine(kernel, server.sockets) as guest:
+        guest.sh("bind uio_pci_generic")
+        with case(f"{title}: without hugepages there is no memory, and the way out is said"):
+            says(guest, VERIFY, "devices see physical addresses, which takes hugepages", "vm.nr_hugepages")
+        guest.sh("echo 128 >/proc/sys/vm/nr_hugepages")
+        with case(f"{title}: copies and fills in hugepages"):
+            guest.sh(VERIFY)
+            copies(guest)
+        with case(f"{title}: not for a user without privileges"):
+            says(guest, f'user "{VERIFY}"', "UIO")
+        with case(f"{title}: what another process has is refused, with its name"):
+            guest.sh("udma verify --channels=1 --seconds=1000 --quiet & wait_claimed")
+            says(guest, "udma verify --channels=2 --count=20 --quiet", "has claimed it", "(udma)", status=2)
+            guest.sh("udma verify --channels=1 --count=20 --quiet")
+            guest.sh("kill $!; wait $!", status=143)
+        with case(f"{title}: killed {KILLS} times in the middle of copies; attached again"):
+            for _ in range(KILLS):
+                guest.sh("kills 128 huge")
+        with case(f"{title}: no complaint in the kernel's log, and it powers off"):
+            no_complaints(guest)
+            guest.power_off()
+
+
+def uio_behind_iommu(kernel):
+    """UIO where an IOMMU translates, which nobody would program."""
+    title = f"{kernel}, uio_pci_generic behind an IOMMU"
+    with Server() as server, machine(kernel, server.sockets, iommu=48) as guest:
+        guest.sh("bind uio_pci_generic")
+        with case(f"{title}: refused, with the ways out"):
+            says(guest, VERIFY, "an IOMMU translates what it sends", "bind it to vfio-pci", "iommu=pt")
+        guest.power_off()
+
+
+def dax(kernel, driver, bits):
+    """A DAX device on persistent memory, mapped and registered."""
+    title = f"{kernel}, {driver}, DAX"
+    with Server() as server, machine(kernel, server.sockets, iommu=bits, pmem="128M") as guest:
+        guest.sh("make_dax && bind " + driver)
+        guest.sh("echo 64 >/proc/sys/vm/nr_hugepages")
+        with case(f"{title}: copies from a DAX device, and to it"):
+            text = guest.sh("dax /dev/dax0.0")
+            expect("copied from the DAX device, and to it" in text, text)
+        with case(f"{title}: no complaint in the kernel's log, and it powers off"):
+            no_complaints(guest)
+            guest.power_off()
+
+
+def main():
+    """the library drives the function from user space"""
+    for kernel in KERNELS:
+        scenario(vfio, kernel, 48)
+        scenario(uio, kernel)
+    scenario(vfio, KERNELS[-1], 39)
+    scenario(one_group, KERNELS[-1])
+    scenario(dax, KERNELS[-1], "vfio-pci", 48)
+    scenario(dax, KERNELS[-1], "uio_pci_generic", None)
+    scenario(uio_behind_iommu, KERNELS[-1])
+
+
+if __name__ == "__main__":
+    run(main, needs_server)
