@@ -136,10 +136,8 @@ udma_ioat_reset_engine(struct spdk_ioat_chan *chan)
 	return 0;
 }
 
-/** As udma_ioat_reset_engine(), and by a reset of the whole function (section 2.2) where that is
- * not enough. */
-static int
-reset_hard(struct spdk_ioat_chan *chan)
+int
+udma_ioat_reset_hard(struct spdk_ioat_chan *chan)
 {
 	int rc = udma_ioat_reset_engine(chan);
 
@@ -413,7 +411,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 
 	if (rc == 0) {
 		/* First: a former user's engine would go on as soon as it may master the bus. */
-		rc = reset_hard(chan);
+		rc = udma_ioat_reset_hard(chan);
 	}
 	if (rc == 0) {
 		rc = udma_ioat_enable_bus_mastering(chan);

@@ -170,6 +170,8 @@ int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **cha
 /** Section 12.1, from any state. Afterwards the engine touches no memory. \return 0; -EIO, logged.
  */
 int udma_ioat_reset_engine(struct spdk_ioat_chan *chan);
+/** Likewise, by a reset of the whole function (section 2.2) where that is not enough. */
+int udma_ioat_reset_hard(struct spdk_ioat_chan *chan);
 /** Lets the device reach memory: section 14.5, step 1. \return 0; a negative errno, logged. */
 int udma_ioat_enable_bus_mastering(struct spdk_ioat_chan *chan);
 /**

@@ -320,7 +320,7 @@ udma_ioat_abort(struct spdk_ioat_chan *chan)
 static int
 bring_back(struct spdk_ioat_chan *chan)
 {
-	int rc = udma_ioat_reset_engine(chan);
+	int rc = udma_ioat_reset_hard(chan);
 
 	if (rc == 0) {
 		/* A last resort may have taken it away, or a reset of the function. */

@@ -87,13 +87,13 @@ static void
 detach_waits_for_a_long_batch(void **state)
 {
 	(void)state;
-	RIG_SET(g_rig, slow_ms, 40);
-	for (unsigned i = 0; i < 40; i++) {
+	RIG_SET(g_rig, slow_ms, 60); /* longer in all than an engine may do nothing */
+	for (unsigned i = 0; i < 60; i++) {
 		build(i, 0);
 	}
 	spdk_ioat_detach(g_chan);
 	g_chan = NULL;
-	for (unsigned i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < 60; i++) {
 		assert_ended(i, UDMA_IOAT_OK);
 	}
 }
@@ -105,13 +105,13 @@ removal_waits_for_a_long_batch(void **state)
 
 	(void)state;
 	assert_int_equal(spdk_mem_register(page, 4096), 0);
-	RIG_SET(g_rig, slow_ms, 40);
-	for (unsigned i = 0; i < 40; i++) {
+	RIG_SET(g_rig, slow_ms, 60); /* longer in all than an engine may do nothing */
+	for (unsigned i = 0; i < 60; i++) {
 		build(i, 0);
 	}
 	spdk_ioat_flush(g_chan);
 	assert_int_equal(spdk_mem_unregister(page, 4096), 0);
-	poll_until(40);
+	poll_until(60);
 	munmap(page, 4096);
 }
 
@@ -541,6 +541,31 @@ removal_at_a_halt(void **state)
 }
 
 static void
+removal_behind_a_halt_and_the_ring_full(void **state)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_int_equal(spdk_mem_register(page, 4096), 0);
+	build(0, 0);
+	build_bad(1, 0);
+	spdk_ioat_flush(g_chan);
+	poll_until(2);
+	/* The word of the halt must not be taken for one of the next lap. */
+	rig_pause(g_rig);
+	for (unsigned i = 2; i < RING + 1; i++) {
+		build(i, 0);
+	}
+	spdk_ioat_flush(g_chan);
+	assert_int_equal(udma_ioat_room(g_chan), 0);
+	assert_int_equal(spdk_mem_unregister(page, 4096), -EBUSY);
+	rig_resume(g_rig);
+	assert_int_equal(poll_until(RING + 1), 0);
+	assert_int_equal(spdk_mem_unregister(page, 4096), 0);
+	munmap(page, 4096);
+}
+
+static void
 engine_that_cannot_fill_is_not_counted(void **state)
 {
 	struct udma_ioat_stats stats;
@@ -614,6 +639,7 @@ main(void)
 		WITH_CHANNEL(more_than_65536_descriptors_between_two_errors),
 		WITH_CHANNEL(fence_is_on_the_request_itself),
 		WITH_CHANNEL(removal_at_a_halt),
+		WITH_CHANNEL(removal_behind_a_halt_and_the_ring_full),
 		WITH_CHANNEL(engine_that_cannot_fill_is_not_counted),
 		WITH_CHANNEL(what_was_never_announced_is_not_counted),
 	};

@@ -131,12 +131,30 @@ abort_in_a_callback(void **state)
 }
 
 static void
+what_had_finished_before_an_abort(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	RIG_SET(g_rig, resume_at_command, true);
+	hand_over(5);
+	build(5, 0);
+	rig_step(g_rig, 5);
+	/* Nobody has polled; what was handed over has been carried out all the same. */
+	assert_int_equal(udma_ioat_abort(g_chan), 0);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_ended(i, UDMA_IOAT_OK);
+	}
+	assert_ended(5, UDMA_IOAT_ABORTED);
+}
+
+static void
 on_end_reset(void *arg, const struct udma_ioat_result *result)
 {
 	on_end(arg, result);
 	if (!g_again) {
 		g_again = true;
 		g_rc = udma_ioat_reset(g_chan);
+		RIG_SET(g_rig, hangs, true); /* until it is seen that nothing of it is lost */
 		build(g_inner, 0);
 		spdk_ioat_flush(g_chan);
 	}
@@ -163,9 +181,13 @@ reset_in_a_callback(void **state)
 {
 	(void)state;
 	let_it_hang(on_end_reset);
-	while (g_order < 6) {
+	while (g_order < 5) {
 		spdk_ioat_process_events(g_chan);
 	}
+	udma_ioat_hang_us = 10000000;
+	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	RIG_SET(g_rig, hangs, false);
+	poll_until(6);
 	assert_int_equal(g_rc, 0);
 	for (unsigned i = 0; i < 5; i++) {
 		assert_ended(i, UDMA_IOAT_HUNG);
@@ -191,11 +213,16 @@ reset_in_a_callback_of_a_reset(void **state)
 	assert_int_equal(
 		udma_ioat_copy(g_chan, g_memory, g_memory + 4096, 64, 0, on_end_reset, &g_ended[5]),
 		0);
-	while (g_order < 7) {
+	while (g_order < 6) {
 		spdk_ioat_process_events(g_chan);
 	}
+	udma_ioat_hang_us = 10000000;
 	assert_int_equal(g_rc, 0);
 	/* What the inner one's caller has handed over is not lost to the outer one. */
+	assert_int_equal(g_ended[50].times, 0);
+	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	RIG_SET(g_rig, hangs, false);
+	poll_until(7);
 	assert_ended(50, UDMA_IOAT_OK);
 	assert_works(60);
 }
@@ -369,6 +396,7 @@ main(void)
 		WITH_CHANNEL(drain_waits_only_for_what_was_built),
 		WITH_CHANNEL(drain_without_a_limit),
 		WITH_CHANNEL(abort_in_a_callback),
+		WITH_CHANNEL(what_had_finished_before_an_abort),
 		WITH_CHANNEL(reset_in_a_callback),
 		WITH_CHANNEL(reset_in_a_callback_of_a_reset),
 		WITH_CHANNEL(detach_in_a_callback_of_a_reset_in_a_callback),

@@ -276,6 +276,9 @@ static void
 check_failure(const struct request *request, const struct udma_ioat_result *result)
 {
 	CHECK(g_device.misbehaved || g_requests.stopped);
+	/* The engine cannot be inside its memory any more, unless it cannot be stopped. */
+	CHECK(request->end <= g_device.base || request->may_abort || device_is_stopped() ||
+	      g_device.refused);
 	CHECK(result->bytes <=
 	      (request->failed ? request->certain : certain_bytes(request, g_device.said_done)));
 	switch (result->status) {
