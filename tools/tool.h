@@ -24,6 +24,7 @@ int list_main(int argc, char **argv);
 int copy_main(int argc, char **argv);
 int emulate_main(int argc, char **argv);
 int perf_main(int argc, char **argv);
+int setup_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 
 /* option.c */

@@ -24,6 +24,7 @@ static const struct subcommand {
 	{"copy", "[OPTION]... SRC DST", "copy a file through I/OAT channels", copy_main},
 	{"verify", "[OPTION]...", "check what channels do against the CPU", verify_main},
 	{"perf", "[OPTION]...", "measure channels, and the CPU beside them", perf_main},
+	{"setup", "VERB [OPTION]...", "prepare this machine's channels for user space", setup_main},
 	{"emulate", "[OPTION]...", "serve emulated channels over vfio-user", emulate_main},
 };
 

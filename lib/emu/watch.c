@@ -93,9 +93,10 @@ udma_emu_watch_changed(const struct udma_emu_watch *watch)
 	} while (0)
 
 static void
-command(struct udma_emu_watch *watch, uint8_t chancmd)
+command(struct udma_emu_watch *watch, const struct control *control)
 {
 	struct udma_emu_shadow *shadow = &watch->shadow;
+	uint8_t chancmd = control->chancmd;
 
 	udma_emu_write(watch->emu, OFFSET(chancmd), 1, chancmd);
 	if (chancmd & SPDK_IOAT_CHANCMD_RESET) {
@@ -105,6 +106,9 @@ command(struct udma_emu_watch *watch, uint8_t chancmd)
 		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, shadow->chanctrl);
 		udma_emu_write(watch->emu, OFFSET(chancmp), 8, shadow->chancmp);
 		REPLACE(watch, uint64_t, chainaddr, shadow->chainaddr, 0);
+		/* A count that was loaded before the command was stored before it: after RESET a
+		 * driver rings the doorbell only once it has seen ARMED. */
+		shadow->dmacount = control->dmacount;
 		REPLACE(watch, uint16_t, dmacount, shadow->dmacount, 0);
 	}
 	udma_emu_watch_publish(watch);
@@ -144,7 +148,7 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 	struct udma_emu_shadow now = load(watch, &control);
 
 	if (control.chancmd != 0) {
-		command(watch, control.chancmd);
+		command(watch, &control);
 		return true;
 	}
 	if (!differ(&now, shadow)) {

@@ -375,6 +375,26 @@ completion_word_of_ones(void **state)
 	complete_with(UINT64_MAX);
 }
 
+/** A doorbell and a RESET that a device which polls its registers sees at the same time. */
+static void
+doorbell_before_a_reset_means_nothing_after_it(void **state)
+{
+	uint64_t ring = rig_read64(g_rig, BAR_CHAINADDR);
+	uint16_t before = rig_read16(g_rig, BAR_DMACOUNT);
+
+	(void)state;
+	rig_pause(g_rig);
+	rig_poke(g_rig, BAR_DMACOUNT, 2, (uint16_t)(before + 3));
+	rig_poke(g_rig, BAR_CHANCMD, 1, 0x20);
+	rig_step(g_rig, 0);
+	assert_int_equal(rig_read16(g_rig, BAR_DMACOUNT), 0);
+	rig_poke(g_rig, BAR_CHAINADDR, 8, ring + 64);
+	rig_step(g_rig, 8);
+	assert_int_equal(rig_read64(g_rig, BAR_CHANSTS), 4);
+	/* Whatever it is, it is not the driver's. */
+	RIG_SET(g_rig, resume_at_command, true);
+}
+
 static void
 poll_again(void *arg)
 {
@@ -1340,6 +1360,7 @@ main(void)
 		WITH_CHANNEL(completion_word_below_the_ring),
 		WITH_CHANNEL(completion_word_of_a_slot_not_outstanding),
 		WITH_CHANNEL(completion_word_of_ones),
+		WITH_CHANNEL(doorbell_before_a_reset_means_nothing_after_it),
 		WITH_CHANNEL(callback_polls),
 		WITH_CHANNEL(callback_submits_into_a_full_ring),
 		WITH_CHANNEL(detach_with_requests_outstanding),

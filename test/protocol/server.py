@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 
 import tap
 from tap import expect
-from vfio_user import BAR0, CONFIG, Client, Closed, Connection, wait_until
+from vfio_user import BAR0, CONFIG, Client, Closed, Connection, PATIENCE, wait_until
 
 
 class Server:
@@ -116,11 +117,21 @@ class Server:
                 pass
         return names
 
-    def stop(self, number=signal.SIGTERM):
-        """Ends it. Returns its status."""
-        self.close_all()
+    def end(self, number=signal.SIGTERM):
+        """Tells it to end. Returns its status."""
         self.process.send_signal(number)
-        return self.process.wait()
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"signal {number} does not end it; {self.threads()}") from None
+
+    def threads(self):
+        """Where its threads are in the kernel, for a message."""
+        where = []
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{thread}/syscall") as syscall:
+                where.append(f"thread {thread}: system call {syscall.read().strip()}")
+        return where
 
     def remove(self):
         self.close_all()
@@ -168,7 +179,8 @@ def test_end():
     running.clear()
     try:
         for server in servers:
-            expect((status := server.stop()) == 0, f"status {status}:\n{server.errors()}")
+            server.close_all()
+            expect((status := server.end()) == 0, f"status {status}:\n{server.errors()}")
             left = [path for path in server.paths if os.path.lexists(path)]
             expect(not left, f"{left} left behind")
     finally:

@@ -24,7 +24,7 @@ FAR = 0x4000000
 
 @served()
 def test_partial(server):
-    """Partial header, partial body: the rest comes late, and other sockets' clients do not wait"""
+    """Partial header, partial body: the rest comes late, and the server does not wait for it"""
     client = server.client()
     whole = message(REGION_READ, region_read(CONFIG, 0, 2), 7)
     for cut in (1, 15, 16, 17, 31):

@@ -177,7 +177,6 @@ EVERY = [
 ]
 
 
-
 # ---- A connection ----
 
 

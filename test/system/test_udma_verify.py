@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """udma verify: what is asked of the channels, and that everything that goes wrong is noticed."""
 
+import contextlib
+import glob
 import json
 import os
 import re
@@ -191,11 +193,24 @@ def test_full_disk():
 # ---- Signals ----
 
 
+def threads_of(process):
+    names = []
+    for path in glob.glob(f"/proc/{process.pid}/task/*/comm"):
+        with contextlib.suppress(OSError), open(path) as file:
+            names.append(file.read().strip())
+    return names
+
+
+def wait_for_threads(process):
+    """Until the channels are at work, and for some requests."""
+    while "udma-verify" not in threads_of(process):
+        time.sleep(0.1)
+    time.sleep(2)
+
+
 def interrupted(number, status, *args):
     with start("verify", "--emulate=2", "--seconds=1000000", *args) as process:
-        if not args:
-            process.stdout.readline()  # the signals are caught by now
-        time.sleep(1)
+        wait_for_threads(process)
         process.send_signal(number)
         output, errors = (text.decode() for text in process.communicate())
     expect(process.returncode == status, f"{process.returncode}: {errors}")
@@ -405,7 +420,7 @@ def test_bad_hang_interrupted():
     with subprocess.Popen([BAD_ENGINE, "verify", EMULATE, "--json"], env=env,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:
-        time.sleep(1)
+        wait_for_threads(process)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate()
     expect(process.returncode == 130, process.returncode)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Debian's packages, looked up and unpacked beside the system: nothing is installed, no root needed.
+"""Debian's packages, looked up and unpacked beside the system: nothing installed, no root needed.
 
 apt runs with a state of its own in a folder of ours. The mirror is that of the machine's own
 sources; the suites are those that are asked for.

@@ -25,7 +25,7 @@ def fault_module(kernel_name):
 
 
 def fails(guest, fault, *more):
-    """Makes the first channel fail. Returns what udma_fault says of it, {name: value}, and what else
-    the kernel says."""
+    """Makes the first channel fail. Returns what udma_fault says of it, {name: value}, and what
+    else the kernel says."""
     text = guest.sh(f"fault dma0chan0 fault={fault} {' '.join(more)}")
     return dict(line.split() for line in text.splitlines()), guest.sh("since")

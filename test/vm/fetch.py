@@ -4,10 +4,10 @@
 
 Usage: test/vm/fetch.py [--newest]
 
-All of it comes from Debian's packages, unpacked below ${UDMA_VM_CACHE:-${XDG_CACHE_HOME:-~/.cache}/udma-vm}
-and never installed; it takes no root. What is there is kept, and once a day (at once with --newest)
-Debian's mirror is asked for something newer. Each version has a folder of its own there; removing any
-of them, or all, does no harm.
+All of it comes from Debian's packages, unpacked and never installed; it takes no root. It is kept
+in ${UDMA_VM_CACHE:-${XDG_CACHE_HOME:-~/.cache}/udma-vm}, and once a day (at once with --newest)
+Debian's mirror is asked for something newer. Each version has a folder of its own there; removing
+any of them, or all, does no harm.
 """
 
 import contextlib
@@ -63,8 +63,8 @@ def make_busybox(folder, debs):
 class Part:
     """A thing to have: the packages that it comes from, and the function that makes its folder.
 
-    Its version is that of the first package. With `choose`, only some of all the packages that those
-    depend on are downloaded.
+    Its version is that of the first package. With `choose`, only some of all the packages that
+    those depend on are downloaded.
     """
 
     def __init__(self, name, suites, packages, make, release=None, choose=dict):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the tests with real kernels share: the server of a device, and the run of a file of tests."""
+"""What the tests with real kernels share: the server, dmatest, and the run of a file of tests."""
 
 import os
 import re
@@ -80,7 +80,7 @@ class Server:
 
 
 def parse_dmatest(text):
-    """What dmatest has printed in the guest: (thread, tests, failures) of each, and the messages."""
+    """What dmatest has printed in the guest: [(thread, tests, failures)], and the messages."""
     lines = text.splitlines()
     threads = [line.split() for line in lines if re.fullmatch(r"\S+-\w+ \d+ \d+", line)]
     return ([(name, int(tests), int(failures)) for name, tests, failures in threads],
@@ -88,8 +88,8 @@ def parse_dmatest(text):
 
 
 def dmatest(guest, iterations, patience=900, **parameters):
-    """Runs dmatest on all channels of a guest. Returns {thread: failures} and the first messages about
-    them, once every thread has done all its iterations."""
+    """Runs dmatest on all channels of a guest. Returns {thread: failures} and the first messages
+    about them, once every thread has done all its iterations."""
     channels = guest.sh("channels")
     expect(channels, "there is a channel")
     settings = " ".join(f"{name}={value}" for name, value in parameters.items())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The kernel's own test of DMA channels, dmatest: random sizes and alignments, every byte compared."""
+"""The kernel's own test of DMA channels, dmatest: random sizes and places, every byte compared."""
 
-from rig import (KERNELS, Server, case, dmatest, expect, needs_server, no_complaints, passes_dmatest,
-                 run, scenario)
+from rig import (KERNELS, Server, case, dmatest, expect, needs_server, no_complaints,
+                 passes_dmatest, run, scenario)
 from vm import Vm
 
 # For each channel, over all its threads.
@@ -20,8 +20,8 @@ def copies(kernel):
             guest.sh(f"reload ioat_interrupt_style={style}")
             before = sum(map(int, guest.sh(f"interrupts {style}").split()))
             for polled, threads in (("N", 4), ("Y", 2)):
-                with case(f"{kernel}, {style}{', polled' * (polled == 'Y')}: {ITERATIONS} copies on "
-                          f"each of 2 channels, by {threads} threads"):
+                with case(f"{kernel}, {style}{', polled' * (polled == 'Y')}: {ITERATIONS} copies "
+                          f"on each of 2 channels, by {threads} threads"):
                     passes_dmatest(guest, ITERATIONS // threads, threads_per_chan=threads,
                                    test_buf_size=BUFFER, polled=polled)
             with case(f"{kernel}, {style}: the driver was told by interrupts of this kind"):
@@ -37,8 +37,8 @@ def raid(kernel):
     with Server(2, generation="0c50") as server, Vm(kernel, sockets=server.sockets) as guest:
         guest.sh("reload")
         for sources, polled, iterations in ((3, "N", ITERATIONS), (7, "N", 1000), (5, "Y", 1000)):
-            with case(f"{kernel}, 0c50{', polled' * (polled == 'Y')}: {iterations} copies, XOR and PQ "
-                      f"of {sources} sources on each of 2 channels"):
+            with case(f"{kernel}, 0c50{', polled' * (polled == 'Y')}: {iterations} copies, XOR and "
+                      f"PQ of {sources} sources on each of 2 channels"):
                 threads = passes_dmatest(guest, -(-iterations // 6), threads_per_chan=2,
                                          test_buf_size=BUFFER, polled=polled,
                                          xor_sources=sources, pq_sources=sources)
@@ -52,7 +52,8 @@ def every_channel(kernel):
     with Server(8) as server, Vm(kernel, sockets=server.sockets) as guest:
         guest.sh("reload")
         with case(f"{kernel}: {ITERATIONS} copies on each of 8 channels at once"):
-            threads = passes_dmatest(guest, ITERATIONS // 2, threads_per_chan=2, test_buf_size=BUFFER)
+            threads = passes_dmatest(guest, ITERATIONS // 2, threads_per_chan=2,
+                                     test_buf_size=BUFFER)
             expect(len(threads) == 16, threads)
         finish(guest, f"{kernel}, 8 channels")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Errors of a channel, and what the kernel's driver makes of them (section 12.3 of the reference)."""
+"""Errors of a channel, and what the kernel's driver makes of them (reference, section 12.3)."""
 
 import contextlib
 import re
@@ -41,7 +41,8 @@ def errors(kernel):
                 expect(f"Channel halted ({chanerr})" in log, [said, log])
                 expect(said["recovered"] == "1", [said, log])
         for fault, chanerr in COMMANDS.items():
-            with case(f"{kernel}: {fault} in the middle of a burst: found by the timer, CHANERR {chanerr}"):
+            with case(f"{kernel}: {fault} in the middle of a burst: found by the timer, "
+                      f"CHANERR {chanerr}"):
                 said, log = fails(guest, fault, LARGE)
                 expect(re.fullmatch("0*-?A*", said["results"]), [said, log])
                 expect(f"Channel halted ({chanerr})" in log, [said, log])
@@ -65,8 +66,8 @@ def forced(kernel):
         # A copy that the driver says nothing of is waited for in vain.
         threads, messages = dmatest(guest, 250, timeout=5000)
         for (thread, failures), (bit, message) in zip(sorted(threads.items()), bits.items()):
-            with case(f"{kernel}: every 100th descriptor ends with bit {bit} of CHANERR, and the others "
-                      "go on"):
+            with case(f"{kernel}: every 100th descriptor ends with bit {bit} of CHANERR, and "
+                      "the others go on"):
                 expect(2 <= failures <= 3, threads)
                 said = [line for line in messages if thread in line]
                 expect(said and all(message in line for line in said), messages)

@@ -18,23 +18,24 @@ def translated(kernel, bits):
     with fault_module(kernel) as files, Server(2) as server, \
             Vm(kernel, sockets=server.sockets, iommu=bits, files=files) as guest:
         guest.sh("reload")
-        with case(f"{title}: ioatdma takes both functions, each in a group, and the self-test passes"):
+        with case(f"{title}: ioatdma takes both functions, each in a group; the self-test passes"):
             found = guest.sh("for each in $(functions); do"
                              " ls -d /sys/bus/pci/drivers/ioatdma/$each/iommu_group; done")
             expect(len(found.splitlines()) == 2, found)
             no_complaints(guest)
         for polled in "NY":
-            with case(f"{title}: {ITERATIONS} copies on each channel{', polled' * (polled == 'Y')}"):
+            with case(f"{title}: {ITERATIONS} copies on each{', polled' * (polled == 'Y')}"):
                 passes_dmatest(guest, ITERATIONS // 2, threads_per_chan=2, polled=polled)
         for fault, results in HANDLED.items():
             for where in ("physical", "stale", "nowhere"):
-                with case(f"{title}: {fault} outside what is mapped ({where}): an error, and nothing is touched"):
+                with case(f"{title}: {fault} outside what is mapped ({where}): an error, and "
+                          "nothing is touched"):
                     said, log = fails(guest, fault, f"where={where}")
                     expect(re.fullmatch(results, said["results"]), [said, log])
                     expect(said["written"] == SPOILT, [said, log])
                     expect(said["victim"] == "untouched", [said, log])
                     expect(said["recovered"] == "1", [said, log])
-        with case(f"{title}: the channels work, the kernel's log is clean, and the guest powers off"):
+        with case(f"{title}: the channels work, the log is clean, and the guest powers off"):
             passes_dmatest(guest, 100, threads_per_chan=2)
             no_complaints(guest)
             guest.power_off()

@@ -13,14 +13,15 @@ LOAD = 'dmatest_start "$(channels)" iterations=0 threads_per_chan=2 && sleep 0.3
 def unbound(kernel):
     """The driver of one function goes and comes again, and the other function is busy all the time.
 
-    A function that is busy itself cannot be unbound: ioatdma's timer may run once more then, when the
-    registers are not mapped any more, and the kernel panics, with any device.
+    A function that is busy itself cannot be unbound: ioatdma's timer may run once more then, when
+    the registers are not mapped any more, and the kernel panics, with any device.
     """
     with Server(2) as server, Vm(kernel, sockets=server.sockets) as guest:
         guest.sh("reload")
         functions = guest.sh("functions").split()
         for one, other in (functions, reversed(functions)):
-            with case(f"{kernel}: {one} is unbound and bound again, {ROUNDS // 2} times, beside transfers"):
+            with case(f"{kernel}: {one} is unbound and bound again, {ROUNDS // 2} times, beside "
+                      "transfers"):
                 guest.sh(f"load_start $(channel {other})")
                 for _ in range(ROUNDS // 2):
                     guest.sh(f"rebind {one}")
@@ -50,7 +51,8 @@ def rebooted(kernel):
 def killed(kernel):
     """QEMU goes and comes again."""
     with Server(2) as server:
-        with case(f"{kernel}: QEMU is killed under load, twice, and the next one finds channels that work"):
+        with case(f"{kernel}: QEMU is killed under load, twice, and the next one finds channels "
+                  "that work"):
             for _ in range(2):
                 with Vm(kernel, sockets=server.sockets) as guest:
                     guest.sh(f"reload && {LOAD}")

@@ -33,6 +33,8 @@ COMMAND_LINE = ("console=ttyS0 quiet panic=-1 mitigations=off nowatchdog log_buf
 
 # QEMU says so of each mapping of a virtual IOMMU that goes away.
 HARMLESS = re.compile("vfio_container_dma_unmap.* = -2|^$")
+# Where the kernel begins to tell of a disaster; what follows can be long.
+DISASTER = re.compile("BUG|Oops|panic|WARNING:")
 
 
 class Vm:
@@ -159,14 +161,17 @@ class Vm:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def story(self):
-        """The end of what the kernel and QEMU have said, for an error message."""
+        """What the kernel and QEMU have said, from a disaster on or else the end of it."""
         text = ""
         for name, title in (("console", "the kernel's console"), ("errors", "QEMU")):
             with contextlib.suppress(OSError):
                 with open(os.path.join(self.folder, name), errors="replace",
                           encoding="utf-8") as file:
                     lines = [line.rstrip() for line in file if not HARMLESS.search(line)]
-                text += "".join(f"\n{title}: {line}" for line in lines[-40:])
+                begin = next((n for n, line in enumerate(lines) if DISASTER.search(line)),
+                             len(lines))
+                begin = min(begin, max(len(lines) - 40, 0))
+                text += "".join(f"\n{title}: {line}" for line in lines[begin:][:100])
         return text
 
     def _until(self, beginning, patience, what):

@@ -40,6 +40,18 @@ channel() {
     basename "/sys/bus/pci/devices/$1/dma/"*
 }
 
+# channels_of ID: the channels of the functions with a device id, with what ioatdma says of each:
+# "CHANNEL VERSION OPERATION …".
+channels_of() {
+    local function channel
+    for function in $(functions); do
+        [ "$(cat "/sys/bus/pci/devices/$function/device")" = "0x$1" ] || continue
+        channel=$(channel "$function")
+        echo "$channel" $(cat "/sys/class/dma/$channel/quickdata/version" \
+            "/sys/class/dma/$channel/quickdata/cap")
+    done
+}
+
 # reload [PARAMETER=VALUE …]: ioatdma anew. By itself it looks every 200 ms for completions of which no
 # interrupt told, and resets a channel without any for 400 ms; here an interrupt that is lost makes a
 # test fail, and a machine that is slow does not.
@@ -110,7 +122,7 @@ fault() {
     mark
     insmod /udma_fault.ko channel="$channel" "$@"
     loaded=$?
-    since | sed -n 's/^udma_fault: //p'
+    since | sed -nE 's/^udma_fault: (results|written|victim|recovered) /\1 /p'
     [ $loaded -eq 0 ] && rmmod udma_fault
 }
 
