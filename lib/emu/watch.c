@@ -101,6 +101,11 @@ command(struct udma_emu_watch *watch, const struct control *control)
 	udma_emu_write(watch->emu, OFFSET(chancmd), 1, chancmd);
 	if (chancmd & SPDK_IOAT_CHANCMD_RESET) {
 		udma_emu_write(watch->emu, OFFSET(chanerr), 4, ALL_ERRORS);
+		/* What stands there now was stored before the command, be it a write of ones that
+		 * changed nothing: publishing replaces it by what the model holds, 0. */
+		shadow->chanerr_and_mask =
+			__atomic_load_n(AT(watch, uint64_t, chanerr), __ATOMIC_RELAXED);
+		udma_emu_write(watch->emu, OFFSET(chanerrmask), 4, shadow->chanerr_and_mask >> 32);
 		/* Whether RESET keeps these is not known (section 16, point 8); the driver cannot
 		 * be seen to store what they hold already, so they are kept. */
 		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, shadow->chanctrl);
