@@ -29,6 +29,10 @@
 #define NAP_MIN_US 20
 #define NAP_MAX_US 1000
 
+/* A client that cannot be accepted keeps the listening socket readable: it is looked at this often
+ * then. */
+#define ACCEPT_AGAIN_US 100000
+
 #define REG_CHANSTS 0x88
 #define REG_CHANERR 0xA8
 #define STATE       7
@@ -147,6 +151,7 @@ make_device(struct udma_vu_server *server)
 	if (server->scratch == NULL) {
 		return -ENOMEM;
 	}
+	server->dma.max_mapped = server->options.max_mappings;
 	server->watch.emu = server->emu;
 	return server->options.polled ? make_bar(&server->bar_fd, &server->watch.bar) : 0;
 }
@@ -164,6 +169,7 @@ udma_vu_server_create(const struct udma_vu_server_options *options)
 	server->link.fd = -1;
 	server->bar_fd = -1;
 	udma_vu_irqs_init(server);
+	udma_vu_signaller_init(&server->signaller);
 	rc = make_device(server);
 	if (rc != 0) {
 		udma_vu_server_destroy(server);
@@ -179,6 +185,7 @@ udma_vu_server_destroy(struct udma_vu_server *server)
 {
 	free_bar(server);
 	udma_emu_destroy(server->emu);
+	udma_vu_signaller_fini(&server->signaller);
 	free(server->scratch);
 	free(server);
 }
@@ -218,6 +225,7 @@ connect_client(struct udma_vu_server *server, int fd)
 	if (rc == 0) {
 		server->negotiated = false;
 		server->may_run = false;
+		server->was_full = false;
 		server->broken = 0;
 		__atomic_store_n(&server->counts.connected, true, __ATOMIC_RELAXED);
 		UDMA_VU_COUNT(server, clients, 1);
@@ -251,6 +259,31 @@ client_has_left(const struct udma_vu_server *server)
 	return poll(&client, 1, 0) == 1 && (client.revents & POLLHUP);
 }
 
+/** \return a client's socket; -1 if there is none, or it cannot be had now. */
+static int
+accept_next(struct udma_vu_server *server)
+{
+	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int error = errno;
+
+	if (fd >= 0 || error == EAGAIN || error == EINTR || error == ECONNABORTED) {
+		server->accept_at_us = 0;
+		return fd;
+	}
+	/* Out of descriptors or memory, which others may give back. */
+	if (server->accept_at_us == 0) {
+		udma_vu_tell(server, UDMA_VU_EVENT_NOT_ACCEPTED, (uint32_t)error);
+	}
+	server->accept_at_us = now_us() + ACCEPT_AGAIN_US;
+	return -1;
+}
+
+int
+udma_vu_poll_listen_fd(const struct udma_vu_server *server)
+{
+	return server->accept_at_us > now_us() ? -1 : server->listen_fd;
+}
+
 void
 udma_vu_refuse(struct udma_vu_server *server)
 {
@@ -259,7 +292,7 @@ udma_vu_refuse(struct udma_vu_server *server)
 	if (client_has_left(server)) {
 		return; /* in a moment there is room */
 	}
-	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	fd = accept_next(server);
 	if (fd >= 0) {
 		close(fd);
 		udma_vu_tell(server, UDMA_VU_EVENT_REFUSED, 0);
@@ -275,7 +308,7 @@ accept_client(struct udma_vu_server *server)
 		udma_vu_refuse(server);
 		return;
 	}
-	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	fd = accept_next(server);
 	if (fd >= 0) {
 		connect_client(server, fd);
 	}
@@ -314,7 +347,7 @@ let_engine_work(struct udma_vu_server *server)
 		    (udma_emu_read(server->emu, REG_CHANSTS, 4) & STATE) == ACTIVE;
 	unsigned steps = 0;
 
-	while (more && steps < STEPS_PER_TURN && server->broken == 0) {
+	while (more && steps < STEPS_PER_TURN && server->broken == 0 && !server->dma.lost) {
 		more = udma_emu_step(server->emu);
 		steps++;
 	}
@@ -384,6 +417,9 @@ time_to_sleep(struct udma_vu_server *server, bool more, uint64_t idle_us)
 	if (more || server->deferred_count > 0) {
 		return 0;
 	}
+	if (udma_vu_poll_listen_fd(server) != server->listen_fd && us > ACCEPT_AGAIN_US) {
+		us = ACCEPT_AGAIN_US;
+	}
 	if (server->bar_fd < 0 || server->link.fd < 0) {
 		return us;
 	}
@@ -401,7 +437,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 {
 	struct pollfd fds[] = {
 		{.fd = server->stop_fd, .events = POLLIN},
-		{.fd = server->listen_fd, .events = POLLIN},
+		{.fd = udma_vu_poll_listen_fd(server), .events = POLLIN},
 		{.fd = server->link.fd, .events = POLLIN},
 		{.fd = server->irqs[UDMA_VU_IRQ_INTX].unmask_fd, .events = POLLIN},
 	};
@@ -420,7 +456,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	if (fds[3].revents != 0) {
 		udma_vu_irqs_unmask_signalled(server);
 	}
-	if (fds[2].revents & POLLOUT) {
+	if ((fds[2].revents & POLLOUT) && server->broken == 0) {
 		server->broken = udma_vu_link_flush(&server->link);
 	}
 	if ((fds[2].revents & ~POLLOUT) != 0 || server->deferred_count > 0) {
