@@ -96,8 +96,7 @@ inline store_slot(position, what)
 /* before_register_write() */
 inline write_register(place, what)
 {
-	barrier();
-	store(place, what)
+	atomic { barrier(); store(place, what) }
 }
 
 inline become_visible(place)
@@ -223,6 +222,9 @@ end:
 		shown = ARMED;
 		next = memory[CHAIN] - 1;
 		engine_at = chain_position }
+	/* A count from before CHAINADDR is forgotten (section 5). */
+	:: atomic { state == RESET && memory[COMMAND] == 0 && memory[CHAIN] == 0 &&
+		    memory[DOORBELL] != 0 -> memory[DOORBELL] = 0 }
 #ifdef NO_ACQUIRE_OF_DOORBELL
 	:: atomic { state == ARMED && early == NOTHING -> early = memory[next] }
 #endif
@@ -303,10 +305,12 @@ inline build()
 		if
 		:: is_chained(at) && fate[at - 1] != OK && tail >= at -> alone = alone | bit(at)
 		:: else -> skip
-		fi
-	};
-	store_slot(at, descriptor);
-	atomic { head++; at = 0; descriptor = 0 }
+		fi;
+		store_slot(at, descriptor);
+		head++;
+		at = 0;
+		descriptor = 0
+	}
 }
 
 /* spdk_ioat_flush() */
@@ -315,9 +319,11 @@ inline flush()
 	atomic {
 		at = head - 1;
 		descriptor = own(at & MASK) | UPDATE;
+		store_slot(at, descriptor);
+		announced = head;
+		at = 0;
+		descriptor = 0
 	};
-	store_slot(at, descriptor);
-	atomic { announced = head; at = 0; descriptor = 0 };
 #ifdef ANNOUNCED_AFTER_DOORBELL
 	write_register(DOORBELL, (announced - base) % COUNT);
 	store_release(ANNOUNCED, announced)
@@ -334,12 +340,14 @@ inline flush()
 /* advance() */
 inline advance(address)
 {
-	newly = ((address & SLOT) - completed) & MASK;
-	/* The engine is honest: what it says is never refused. */
-	assert(newly <= announced - completed);
-	completed = completed + newly;
-	store_release(COMPLETED, completed);
-	newly = 0
+	atomic {
+		newly = ((address & SLOT) - completed) & MASK;
+		/* The engine is honest: what it says is never refused. */
+		assert(newly <= announced - completed);
+		completed = completed + newly;
+		store_release(COMPLETED, completed);
+		newly = 0
+	}
 }
 
 /* abort_fenced(): what is behind the fence of the failed one. */
@@ -366,31 +374,33 @@ inline recover()
 {
 	write_register(COMMAND, 1);
 	atomic { (pending & bit(COMMAND)) == 0 && memory[COMMAND] == 0 };
-	assert(completed != announced);
-	/* The one at fault is found: no other. */
-	assert(completed == fault);
-	fate[completed] = FAILED;
-	abort_fenced();
-	completed = completed + 1;
-	store_release(COMPLETED, completed);
+	atomic {
+		assert(completed != announced);
+		/* The one at fault is found: no other. */
+		assert(completed == fault);
+		fate[completed] = FAILED;
+		abort_fenced();
+		completed = completed + 1;
+		store_release(COMPLETED, completed)
+	};
 	arm()
 }
 
 /* udma_ioat_arm(), and the doorbell of go_on(). */
 inline arm()
 {
-#ifdef WORD_IS_KEPT
-	seen = 0;
-#else
-	store(WORD, 0);
-	seen = 0;
+	atomic {
+#ifndef WORD_IS_KEPT
+		store(WORD, 0);
 #endif
+		seen = 0;
 #ifdef RESTART_AT_THE_FAULT
-	base = completed - 1;
+		base = (completed > 0 -> completed - 1 : 0);
 #else
-	base = completed;
+		base = completed;
 #endif
-	chain_position = base;
+		chain_position = base
+	};
 	write_register(CHAIN, (base & MASK) + 1);
 	if
 	:: announced != base ->
@@ -429,18 +439,19 @@ inline call_back()
 /* take_completion() */
 inline take_completion()
 {
-	seen = word;
 	if
 	:: word == HALTED ->
+		seen = word;
 		assert(completed == base);
 		recover()
 	:: word != HALTED && word != 0 ->
+		seen = word;
 		advance(word);
 		if
 		:: word & HALTED -> recover()
 		:: else -> skip
 		fi
-	:: else -> skip
+	:: word == 0 -> seen = word
 	fi;
 	word = 0;
 	call_back()
