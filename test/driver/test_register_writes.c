@@ -147,7 +147,7 @@ detach_suspends_then_resets(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(attach_writes_addresses_low_half_first, setup,
@@ -156,5 +156,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(detach_suspends_then_resets, setup, teardown),
 	};
 
+	if (argc == 2) { /* only those that it names, with wildcards */
+		cmocka_set_test_filter(argv[1]);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

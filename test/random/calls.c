@@ -15,8 +15,8 @@ static struct {
 	unsigned in_calls; /* that call back */
 	bool detaching;
 	unsigned draining; /* whose polls keep their errors to themselves, until they are over */
-	int error;        /* what polls of a channel that has failed return */
-	uint64_t claimed; /* events that polls have counted */
+	int error;         /* what polls of a channel that has failed return */
+	uint64_t claimed;  /* events that polls have counted */
 	/* Counters, as a channel was brought up. */
 	struct udma_ioat_stats stats;
 	uint64_t rung, doorbells;
@@ -35,12 +35,10 @@ brought_up(void)
 	g.doorbells = g_device.doorbells;
 	udma_ioat_get_stats(g_requests.chan, &g.stats);
 	/* What it does wrong goes on. */
-	g_device.explains = (g_device.hangs ? 1u << UDMA_IOAT_HUNG : 0) |
-			    (g_device.ignores_reset
-				     ? 1u << UDMA_IOAT_FAILED | 1u << UDMA_IOAT_ABORTED
-				     : 0) |
-			    (g_device.gone || g_device.pci.internal.removed ? 1u << UDMA_IOAT_GONE
-									    : 0);
+	g_device.explains =
+		(g_device.hangs ? 1u << UDMA_IOAT_HUNG : 0) |
+		(g_device.ignores_reset ? 1u << UDMA_IOAT_FAILED | 1u << UDMA_IOAT_ABORTED : 0) |
+		(g_device.gone || g_device.pci.internal.removed ? 1u << UDMA_IOAT_GONE : 0);
 }
 
 void
@@ -163,13 +161,12 @@ build(const struct request *request, bool flush)
 			       : spdk_ioat_build_copy(chan, number, on_success, to, from,
 						      request->len);
 	case FILL:
-		return request->tells_status
-			       ? udma_ioat_fill(chan, to, request->pattern, request->len, flags, cb,
-						number)
-		       : flush ? spdk_ioat_submit_fill(chan, number, on_success, to,
-						       request->pattern, request->len)
-			       : spdk_ioat_build_fill(chan, number, on_success, to,
-						      request->pattern, request->len);
+		return request->tells_status ? udma_ioat_fill(chan, to, request->pattern,
+							      request->len, flags, cb, number)
+		       : flush               ? spdk_ioat_submit_fill(chan, number, on_success, to,
+								     request->pattern, request->len)
+					     : spdk_ioat_build_fill(chan, number, on_success, to,
+								    request->pattern, request->len);
 	case COPYV:
 		return udma_ioat_copyv(chan, vectors_of(&request->destination, vectors[0]),
 				       request->destination.count,
@@ -251,8 +248,8 @@ choose_len(void)
 {
 	static const uint32_t limits[] = {9, 65, 300, 300, 1000, LEN_MAX + 1};
 
-	return (uint32_t)random_below(
-		&g_random, limits[random_below(&g_random, SPDK_COUNTOF(limits))]);
+	return (uint32_t)random_below(&g_random,
+				      limits[random_below(&g_random, SPDK_COUNTOF(limits))]);
 }
 
 /** A list of `len` bytes anywhere. */
@@ -261,8 +258,7 @@ choose_list(struct list *list, uint32_t len, unsigned count)
 {
 	list->count = count;
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t piece =
-			i + 1 == count ? len : (uint32_t)random_below(&g_random, len + 1);
+		uint32_t piece = i + 1 == count ? len : (uint32_t)random_below(&g_random, len + 1);
 
 		list->piece[i].start = (uint32_t)random_below(&g_random, MEMORY_SIZE - piece + 1);
 		list->piece[i].len = piece;
@@ -311,8 +307,8 @@ call_build(bool flush)
 	}
 	requests_note();
 	request->kind = kinds[random_below(&g_random, SPDK_COUNTOF(kinds))];
-	request->tells_status = request->kind == COPYV || request->kind == NOTHING ||
-				random_below(&g_random, 2);
+	request->tells_status =
+		request->kind == COPYV || request->kind == NOTHING || random_below(&g_random, 2);
 	request->unheard = request->tells_status && random_below(&g_random, 32) == 0;
 	request->fence = request->tells_status && random_below(&g_random, 6) == 0;
 	request->in_callback =

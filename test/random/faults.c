@@ -55,8 +55,7 @@ faults_choose(void)
 		break;
 	case 2:
 	case 3:
-		g_device.idle_until =
-			g_device.now_us + random_below(&g_random, LONGEST_PAUSE_US);
+		g_device.idle_until = g_device.now_us + random_below(&g_random, LONGEST_PAUSE_US);
 		TRACE("  pauses until %" PRIu64 " us\n", g_device.idle_until);
 		break;
 	case 4:

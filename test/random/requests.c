@@ -142,8 +142,8 @@ foresee_range(struct range range, uint8_t *bytes)
 
 			if (ranges_meet(piece, range)) {
 				uint32_t start = spdk_max(piece.start, range.start);
-				uint32_t end = spdk_min(piece.start + piece.len,
-							range.start + range.len);
+				uint32_t end =
+					spdk_min(piece.start + piece.len, range.start + range.len);
 
 				memcpy(bytes + (start - range.start),
 				       request->after + into + (start - piece.start), end - start);

@@ -76,9 +76,9 @@ struct requests {
 	uint64_t owed_least, owed_most;
 	uint64_t failures_least, failures_most;
 	uint64_t recoveries;
-	unsigned stopping; /* calls that we are in: abort, reset, detach */
-	enum arms arms;    /* what the next start is */
-	bool had_failed;   /* the channel, which is just being brought back */
+	unsigned stopping;     /* calls that we are in: abort, reset, detach */
+	enum arms arms;        /* what the next start is */
+	bool had_failed;       /* the channel, which is just being brought back */
 	uint64_t halted_at;    /* where the engine has halted last */
 	uint32_t halted_cause; /* and its CHANERR */
 	bool halted;           /* and has not been started since */
