@@ -12,7 +12,9 @@
  * - CHANCTRL's re-arm bit always reads 0, so that each store of 1 is one;
  * - either half of CHAINADDR counts, as a high half of 0 cannot be seen: until DMACOUNT changes
  *   nothing is fetched (section 4);
- * - a driver that restarts the channel without RESET must announce another count than it last did.
+ * - a driver that restarts the channel without RESET must announce another count than it last did;
+ * - CHANSTS shows ACTIVE before anything of what was announced is carried out: an IDLE or a HALTED
+ *   that the driver reads is never older than a completion word that it has read.
  *
  * The host changes a register only from the value that it knows: if the driver has stored another
  * one meanwhile, that one stays, and is seen at the next look.
@@ -145,6 +147,16 @@ look_at_the_rest(struct udma_emu_watch *watch, const struct udma_emu_shadow *now
 	}
 }
 
+static void
+publish_status(struct udma_emu_watch *watch)
+{
+	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
+
+	if (status != __atomic_load_n(AT(watch, uint64_t, chansts), __ATOMIC_RELAXED)) {
+		__atomic_store_n(AT(watch, uint64_t, chansts), status, __ATOMIC_RELEASE);
+	}
+}
+
 bool
 udma_emu_watch_look(struct udma_emu_watch *watch)
 {
@@ -187,6 +199,7 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 	if (now.dmacount != shadow->dmacount) {
 		udma_emu_write(watch->emu, OFFSET(dmacount), 2, now.dmacount);
 		shadow->dmacount = now.dmacount;
+		publish_status(watch);
 	}
 	return true;
 }
@@ -197,15 +210,12 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 	struct udma_emu_shadow *shadow = &watch->shadow;
 	uint64_t chanerr = udma_emu_read(watch->emu, OFFSET(chanerr), 4) |
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
-	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
 	/* The cause first: whoever sees HALTED asks for it. */
 	if (chanerr != shadow->chanerr_and_mask) {
 		REPLACE(watch, uint64_t, chanerr, shadow->chanerr_and_mask, chanerr);
 	}
-	if (status != __atomic_load_n(AT(watch, uint64_t, chansts), __ATOMIC_RELAXED)) {
-		__atomic_store_n(AT(watch, uint64_t, chansts), status, __ATOMIC_RELEASE);
-	}
+	publish_status(watch);
 }
 
 void

@@ -7,6 +7,9 @@
 #include "ioat/channel.h"
 #include "spdk/util.h"
 
+/* A stalled channel is looked at twice in a millisecond. */
+#define LOOK_INTERVAL_US 1000
+
 /* Calls inside callbacks of calls. */
 #define DEPTH_MAX 3
 
@@ -14,9 +17,10 @@ static struct {
 	unsigned depth;
 	unsigned in_calls; /* that call back */
 	bool detaching;
-	unsigned draining; /* whose polls keep their errors to themselves, until they are over */
-	int error;         /* what polls of a channel that has failed return */
-	uint64_t claimed;  /* events that polls have counted */
+	unsigned draining;   /* whose polls keep their errors to themselves, until they are over */
+	int error;           /* what polls of a channel that has failed return */
+	uint64_t watched_at; /* a poll has found nothing, of a device that is gone */
+	uint64_t claimed;    /* events that polls have counted */
 	/* Counters, as a channel was brought up. */
 	struct udma_ioat_stats stats;
 	uint64_t rung, doorbells;
@@ -85,6 +89,9 @@ act(enum in_callback in_callback)
 		break;
 	case SUBMIT:
 		call_build(true);
+		break;
+	case BUILD:
+		call_build(false);
 		break;
 	case BUILD_AND_FLUSH:
 		call_build(false);
@@ -393,22 +400,41 @@ check_error(int rc)
 	g.error = rc;
 }
 
+/** A device that is gone, with descriptors announced, is noticed by the next look but one. */
+static void
+check_noticed(uint64_t start, int rc)
+{
+	bool waits = g_device.gone && rc == 0 && g_requests.noted < g_requests.accepted &&
+		     request_of(g_requests.noted)->first < g_device.furthest;
+
+	if (!waits || g.watched_at < g_device.gone_at) {
+		g.watched_at = waits ? start : 0;
+		return;
+	}
+	CHECK(start - g.watched_at <= LOOK_INTERVAL_US);
+}
+
 void
 call_poll(void)
 {
 	struct call call;
-	uint64_t own;
+	uint64_t own, said, start = g_device.now_us;
 	int rc;
 
 	if (g_requests.chan == NULL) {
 		return;
 	}
 	call = enter(BEHIND_A_HALT);
+	said = device_said();
 	rc = spdk_ioat_process_events(call.chan);
 	TRACE("  polled: %d\n", rc);
 	if (!leave(&call)) {
 		return;
 	}
+	/* All that the completion word says to be done, be it the word of a poll before. */
+	CHECK(channel_has_failed() || g_requests.noted == g_requests.accepted ||
+	      request_of(g_requests.noted)->end > said);
+	check_noticed(start, rc);
 	/* What polls in callbacks have counted is not counted again. */
 	own = (g_requests.events - call.events) - (g.claimed - call.claimed);
 	if (rc >= 0) {
@@ -438,6 +464,7 @@ claim_rest(const struct call *call)
 void
 call_drain(void)
 {
+	const struct request *last;
 	struct call call;
 	int rc;
 
@@ -458,6 +485,12 @@ call_drain(void)
 		check_error(rc);
 	} else {
 		CHECK(rc == (g_requests.noted >= call.accepted ? 0 : -ETIMEDOUT));
+	}
+	/* It comes back with the last that was built before, whatever callbacks have built. */
+	last = request_of(call.accepted - 1);
+	if (rc == 0 && g_requests.events > call.events && last->in_callback == DO_NOTHING &&
+	    last->told_events == g_requests.events) {
+		CHECK(g_device.now_us - last->told_us < LOOK_INTERVAL_US);
 	}
 }
 
@@ -593,7 +626,8 @@ call_detach(void)
 	TRACE("  detached\n");
 	requests_forget();
 	g.error = 0;
-	CHECK(device_is_stopped() || g_device.ignores_reset);
+	/* An engine that ignores resets is kept from the bus. */
+	CHECK(device_is_stopped() || g_device.no_config);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "spdk/util.h"
 
 /* Offsets of the hardware reference, section 4, channel 0. */
+#define CHANCTRL  0x80
 #define CHANCMD   0x84
 #define DMACOUNT  0x86
 #define CHAINADDR 0x90
@@ -97,6 +98,8 @@ device_write(volatile void *address, unsigned width, uint64_t value)
 	if (g_device.polled || (offset >= CHAINADDR && offset < CHAINADDR + 8)) {
 		memcpy(g_device.watch.bar + offset, &value, width);
 	}
+	/* What goes wrong is to be seen in memory, and to stop the engine (section 4.1). */
+	CHECK(offset != CHANCTRL || (value & 0x0c) == 0x0c);
 	if (offset == CHAINADDR + 4) {
 		take_chain();
 	}
@@ -266,7 +269,7 @@ device_heal(void)
 		g_device.armed = false;
 	}
 	g_device.halt_in = g_device.halt_every = g_device.words_lost = 0;
-	g_device.idle_until = 0;
+	g_device.idle_until = g_device.slow_us = 0;
 	g_device.hangs = g_device.gone = g_device.ignores_reset = g_device.no_config = false;
 	g_device.reset_is_pending = false;
 	g_device.pci.internal.removed = false;

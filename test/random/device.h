@@ -26,6 +26,7 @@ struct device {
 	struct udma_emu *emu;
 	struct udma_emu_watch watch; /* its bar is the driver's, in both ways of hearing */
 	bool polled;
+	bool missed; /* it did not look at its registers, or show them, at its last turn */
 	uint64_t random;
 	uint64_t now_us;
 	uint64_t max_piece;
@@ -45,8 +46,10 @@ struct device {
 	bool halt_unseen;      /* and does not say so in the completion word */
 	unsigned words_lost;   /* so many completion words do not arrive */
 	uint64_t idle_until;   /* does nothing until then */
+	unsigned slow_us;      /* and pauses for so long behind each descriptor */
 	bool hangs;            /* does nothing until it is reset */
-	bool gone;             /* all registers read as ones */
+	bool gone;             /* all registers read as ones, */
+	uint64_t gone_at;      /* since then */
 	bool ignores_reset;    /* RESET never reads as done */
 	bool reset_is_pending; /* it was written meanwhile */
 	bool no_config;        /* configuration space cannot be accessed */
@@ -92,6 +95,8 @@ void device_turn(void);
 void device_work(unsigned limit);
 /** Halts now, with nothing to blame it on. */
 void device_halt(uint32_t chanerr);
+/** \return the position up to which the completion word says that all is done. */
+uint64_t device_said(void);
 /** Stores an address that is no slot's as completion word. */
 void device_store_wrong_word(void);
 

@@ -120,6 +120,9 @@ step(void)
 	/* The driver hands over nothing that an engine would refuse. */
 	CHECK(chan->state != UDMA_EMU_HALTED);
 	g_device.done += (uint16_t)(chan->internal - before);
+	if (g_device.slow_us > 0) {
+		g_device.idle_until = g_device.now_us + g_device.slow_us;
+	}
 	if (word != NULL && *word != kept) {
 		*word = kept;
 		g_device.words_lost--;
@@ -134,7 +137,8 @@ device_work(unsigned limit)
 	if (g_device.gone || g_device.hangs || g_device.now_us < g_device.idle_until) {
 		return;
 	}
-	while (limit-- > 0 && chan->state == UDMA_EMU_ACTIVE && g_device.emu->may_dma) {
+	while (limit-- > 0 && chan->state == UDMA_EMU_ACTIVE && g_device.emu->may_dma &&
+	       g_device.now_us >= g_device.idle_until) {
 		step();
 	}
 }
@@ -145,17 +149,36 @@ device_turn(void)
 	unsigned how = (unsigned)random_below(&g_device.random, 8);
 
 	device_look();
-	if (g_device.gone) {
+	/* One that is polled does nothing at all in a pause. */
+	if (g_device.gone || (g_device.polled && g_device.now_us < g_device.idle_until)) {
 		return;
 	}
-	/* One that is polled does not hear at once, nor show at once what it has done. */
-	if (g_device.polled && how != 7) {
+	/* And it does not hear at once, nor show at once what it has done. */
+	if (g_device.polled && (how != 7 || g_device.missed)) {
 		udma_emu_watch_look(&g_device.watch);
 	}
 	device_work(how < 4 ? UINT_MAX : how - 4);
-	if (g_device.polled && how != 6) {
+	if (g_device.polled && (how != 6 || g_device.missed)) {
 		udma_emu_watch_publish(&g_device.watch);
 	}
+	g_device.missed = how >= 6 && !g_device.missed;
+}
+
+uint64_t
+device_said(void)
+{
+	const uint64_t *word = completion_word();
+	uint64_t chain, into;
+
+	if (word == NULL) {
+		return g_device.base;
+	}
+	memcpy(&chain, g_device.watch.bar + CHAINADDR, 8);
+	into = (*word & ~0x3full) - (chain - chain % (RING * 64));
+	if (into >= RING * 64) {
+		return g_device.base;
+	}
+	return g_device.announced - (g_device.announced - (into / 64 + 1)) % RING;
 }
 
 void
