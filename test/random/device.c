@@ -194,6 +194,9 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 	if (g_device.no_config) {
 		return -EIO;
 	}
+	/* Nobody lets an engine onto the bus that has something to do (section 14.5). */
+	CHECK(offset != COMMAND || !(*(uint16_t *)value & BUS_MASTER) ||
+	      g_device.emu->chan.state == UDMA_EMU_HALTED || g_device.gone);
 	return g_device.gone ? 0 : udma_emu_cfg_write(g_device.emu, offset, value, len);
 }
 
@@ -278,7 +281,8 @@ device_heal(void)
 bool
 device_is_sound(void)
 {
-	return g_device.halt_in == 0 && g_device.words_lost == 0 && !g_device.hangs &&
+	return g_device.now_us >= g_device.idle_until && g_device.slow_us == 0 &&
+	       g_device.halt_in == 0 && g_device.words_lost == 0 && !g_device.hangs &&
 	       !g_device.gone && !g_device.ignores_reset && !g_device.no_config &&
 	       !g_device.pci.internal.removed;
 }

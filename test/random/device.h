@@ -66,7 +66,7 @@ extern struct device g_device;
 
 /** The channel is armed. \return the position of that slot. */
 uint64_t requests_armed(unsigned slot);
-/** A descriptor is announced, for the first time. */
+/** A descriptor is announced, perhaps once more after a restart. */
 void requests_announced(uint64_t position, uint32_t control);
 /** The engine has halted at a position. */
 void requests_halted(uint64_t position, uint32_t chanerr);
@@ -93,6 +93,8 @@ void device_look(void);
 void device_turn(void);
 /** Carries out up to so many descriptors. */
 void device_work(unsigned limit);
+/** As a process that was killed leaves it: the kernel has taken the bus from it. */
+void device_leave_running(void);
 /** Halts now, with nothing to blame it on. */
 void device_halt(uint32_t chanerr);
 /** \return the position up to which the completion word says that all is done. */

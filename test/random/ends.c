@@ -316,7 +316,7 @@ requests_note(void)
 const struct request *
 requests_end(uint64_t number, const struct udma_ioat_result *result)
 {
-	struct request *request = request_of(number);
+	const struct request *request = request_of(number);
 
 	/* Once, and in turn. */
 	CHECK(g_requests.chan != NULL && number >= g_requests.noted);
@@ -331,8 +331,6 @@ requests_end(uint64_t number, const struct udma_ioat_result *result)
 		check_failure(request, result);
 	}
 	g_requests.noted++;
-	request->told_us = g_device.now_us;
-	request->told_events = g_requests.events;
 	return request;
 }
 

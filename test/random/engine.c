@@ -25,22 +25,23 @@ completion_word(void)
 
 /** What is announced is whole by then. */
 static void
-take_announced(uint64_t until)
+take_announced(uint64_t from, uint64_t until)
 {
 	uint64_t chain, len = sizeof(union spdk_ioat_hw_desc) * RING;
 	const union spdk_ioat_hw_desc *ring;
 
-	if (until <= g_device.furthest) {
-		return; /* announced again after a restart */
+	if (from == until) {
+		return;
 	}
 	memcpy(&chain, g_device.watch.bar + CHAINADDR, 8);
 	ring = g_device.emu->host.grant(NULL, chain - chain % len, &len, false);
 	CHECK(ring != NULL && len == sizeof(*ring) * RING);
-	for (; g_device.furthest < until; g_device.furthest++) {
-		requests_announced(g_device.furthest,
-				   ring[g_device.furthest % RING].generic.u.control_raw);
-		g_device.rung++;
+	for (; from < until; from++) {
+		requests_announced(from, ring[from % RING].generic.u.control_raw);
+		/* After a restart some are announced once more. */
+		g_device.rung += from >= g_device.furthest;
 	}
+	g_device.furthest = spdk_max(g_device.furthest, until);
 }
 
 void
@@ -56,7 +57,7 @@ device_look(void)
 	CHECK(more < RING);
 	g_device.announced += more;
 	g_device.doorbells += more > 0;
-	take_announced(g_device.announced);
+	take_announced(g_device.announced - more, g_device.announced);
 	if (more > 0 && !g_device.polled) {
 		udma_emu_write(g_device.emu, DMACOUNT, 2, count);
 	}
@@ -83,6 +84,19 @@ move_a_part(void)
 	} else {
 		udma_emu_move(g_device.emu, desc.dma.src_addr, desc.dma.dest_addr, part);
 	}
+}
+
+void
+device_leave_running(void)
+{
+	const uint16_t no_bus_master = 0x0002;
+
+	udma_emu_cfg_write(g_device.emu, 4, &no_bus_master, 2);
+	if (!g_device.polled) {
+		udma_emu_write(g_device.emu, CHAINADDR, 8, 64);
+		udma_emu_write(g_device.emu, DMACOUNT, 2, 5);
+	}
+	g_device.armed = false;
 }
 
 void

@@ -52,9 +52,6 @@ struct request {
 	bool finished;    /* when this had been carried out */
 	bool untouched;   /* or not been announced yet */
 
-	uint64_t told_us;     /* when its callback ran */
-	uint64_t told_events; /* and how many had ended by then */
-
 	uint8_t before[LEN_MAX]; /* its destination as it was built */
 	uint8_t after[LEN_MAX];  /* and as it will be */
 };
