@@ -65,6 +65,7 @@ static struct {
 	/* The models belong to whoever holds it: the thread, or a configuration access. */
 	pthread_mutex_t lock;
 	unsigned waiting; /* configuration accesses that want the lock */
+	bool timed;       /* something ends by itself, with time */
 	/* Found before, and true as long as the epoch is: a large copy leaves nothing of the tables
 	 * in the cache that finding them takes. */
 	struct udma_region recent[RECENT_REGIONS];
@@ -121,9 +122,19 @@ ticks_of_us(uint64_t us)
 	return spdk_get_ticks_hz() / 1000000 * us;
 }
 
+static void
+publish(struct udma_emulated *function)
+{
+	udma_emu_watch_publish(&function->watch);
+	if (function->watch.away != function->away) {
+		udma_emulated_came_or_went(function);
+	}
+}
+
 static bool
 serve(struct udma_emulated *function)
 {
+	bool timed = udma_emulated_let_time_pass(function);
 	bool seen = udma_emu_watch_look(&function->watch);
 	bool more = udma_emu_step(function->emu);
 	uint64_t end = more ? spdk_get_ticks() + ticks_of_us(STEPS_US) : 0;
@@ -131,7 +142,8 @@ serve(struct udma_emulated *function)
 	for (unsigned i = 1; more && i < STEPS_PER_LOOK && spdk_get_ticks() < end; i++) {
 		more = udma_emu_step(function->emu);
 	}
-	udma_emu_watch_publish(&function->watch);
+	publish(function);
+	g_host.timed |= timed;
 	return seen || more;
 }
 
@@ -145,6 +157,7 @@ serve_all(void)
 		sched_yield();
 	}
 	pthread_mutex_lock(&g_host.lock);
+	g_host.timed = false;
 	for (unsigned i = 0; i < g_host.count; i++) {
 		busy |= serve(&g_host.functions[i]);
 	}
@@ -229,6 +242,10 @@ run(void *arg)
 			idle_since = 0;
 			continue;
 		}
+		if (g_host.timed) {
+			nanosleep(&(struct timespec){.tv_nsec = NAP_MIN_NS}, NULL);
+			continue;
+		}
 		/* The scheduler likes to run the woken where the waker is, and leaves both there
 		 * while they take turns, even if another core stands idle. */
 		if (short_sleeps == SHORT_SLEEPS) {
@@ -289,6 +306,27 @@ lock_models(void)
 	__atomic_fetch_sub(&g_host.waiting, 1, __ATOMIC_RELAXED);
 }
 
+struct udma_emulated *
+udma_emulated_lock(const struct spdk_pci_device *device)
+{
+	lock_models();
+	for (unsigned i = 0; i < g_host.count; i++) {
+		if (&g_host.functions[i].device == device) {
+			return &g_host.functions[i];
+		}
+	}
+	pthread_mutex_unlock(&g_host.lock);
+	return NULL;
+}
+
+void
+udma_emulated_unlock(struct udma_emulated *function)
+{
+	publish(function);
+	pthread_mutex_unlock(&g_host.lock);
+	udma_sleep_wake(&g_host.sleep);
+}
+
 static int
 cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
@@ -326,16 +364,22 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 		.device_id = udma_emu_device_id(config->generation, index),
 		.xfercap = config->xfercap,
 		.multifunction = config->count > 1,
-		.flip_every = config->flip_every,
-		.error_every = config->error_every,
-		.error = config->error,
-		.seed = index,
 	};
 
 	function->emu = udma_emu_create(&identity, &host, NULL);
 	if (function->emu == NULL) {
 		SPDK_ERRLOG("no memory for an emulated I/OAT function\n");
 		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < config->fault_count; i++) {
+		struct udma_fault fault = config->faults[i];
+		int rc;
+
+		fault.seed += index;
+		rc = udma_emu_inject(function->emu, &fault);
+		if (rc != 0) {
+			return rc;
+		}
 	}
 	function->watch.emu = function->emu;
 	function->watch.bar = g_host.bars + (size_t)index * UDMA_EMU_BAR_SIZE;
@@ -443,6 +487,7 @@ udma_emulated_fini(void)
 		munmap(g_host.bars, g_host.bars_size);
 	}
 	memset(g_host.recent, 0, sizeof(g_host.recent));
+	udma_pci_event_forget();
 	g_host.functions = NULL;
 	g_host.bars = NULL;
 	g_host.count = 0;
