@@ -398,7 +398,8 @@ udma_emu_faulty_word(struct udma_emu *emu, uint64_t word)
 	wrong = udma_emu_fault_takes(emu, UDMA_FAULT_WRONG_WORD);
 	if (wrong != NULL) {
 		/* Far off: addresses have their highest bits alike. */
-		word = wrong->value != 0 ? wrong->value : ~word ^ SPDK_IOAT_CHANSTS_STATUS;
+		word = wrong->value != 0 ? wrong->value
+					 : word ^ SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK;
 	}
 	if (udma_emu_fault_takes(emu, UDMA_FAULT_LOST_WORD) == NULL) {
 		stored = udma_emu_store_word(emu, word);
