@@ -134,7 +134,6 @@ publish(struct udma_emulated *function)
 static bool
 serve(struct udma_emulated *function)
 {
-	bool timed = udma_emulated_let_time_pass(function);
 	bool seen = udma_emu_watch_look(&function->watch);
 	bool more = udma_emu_step(function->emu);
 	uint64_t end = more ? spdk_get_ticks() + ticks_of_us(STEPS_US) : 0;
@@ -142,8 +141,8 @@ serve(struct udma_emulated *function)
 	for (unsigned i = 1; more && i < STEPS_PER_LOOK && spdk_get_ticks() < end; i++) {
 		more = udma_emu_step(function->emu);
 	}
+	g_host.timed |= udma_emulated_let_time_pass(function);
 	publish(function);
-	g_host.timed |= timed;
 	return seen || more;
 }
 
