@@ -76,12 +76,6 @@ differ(const struct udma_emu_shadow *a, const struct udma_emu_shadow *b)
 	       a->intrctrl != b->intrctrl;
 }
 
-static bool
-is_away(const struct udma_emu_watch *watch)
-{
-	return __atomic_load_n(&watch->away, __ATOMIC_RELAXED);
-}
-
 /** Whether the registers that a driver writes are all ones. */
 static bool
 reads_as_ones(const struct udma_emu_watch *watch)
@@ -100,7 +94,7 @@ udma_emu_watch_changed(const struct udma_emu_watch *watch)
 	struct control control = load_control(watch);
 	struct udma_emu_shadow now = load(watch, &control);
 
-	if (is_away(watch)) {
+	if (watch->away) {
 		return !reads_as_ones(watch);
 	}
 	if (watch->resetting) {
@@ -164,7 +158,7 @@ command(struct udma_emu_watch *watch, const struct control *control)
 static void
 vanish(struct udma_emu_watch *watch)
 {
-	__atomic_store_n(&watch->away, true, __ATOMIC_RELAXED);
+	watch->away = true;
 	watch->resetting = false;
 	for (uint32_t offset = 0; offset < UDMA_EMU_BAR_SIZE; offset += 8) {
 		__atomic_store_n((uint64_t *)(watch->bar + offset), UINT64_MAX, __ATOMIC_RELAXED);
@@ -202,7 +196,7 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 	struct control control = load_control(watch);
 	struct udma_emu_shadow now = load(watch, &control);
 
-	if (is_away(watch)) {
+	if (watch->away) {
 		if (!reads_as_ones(watch)) {
 			vanish(watch);
 		}
@@ -255,12 +249,12 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
 	if (status == UINT64_MAX) {
-		if (!is_away(watch)) {
+		if (!watch->away) {
 			vanish(watch);
 		}
 		return;
 	}
-	if (is_away(watch)) {
+	if (watch->away) {
 		udma_emu_watch_publish_all(watch);
 		return;
 	}
@@ -292,5 +286,5 @@ udma_emu_watch_publish_all(struct udma_emu_watch *watch)
 	}
 	watch->shadow = load(watch, &(struct control){0});
 	watch->resetting = false;
-	__atomic_store_n(&watch->away, false, __ATOMIC_RELAXED);
+	watch->away = false;
 }

@@ -164,15 +164,21 @@ serve_all(void)
 	return busy;
 }
 
+/** Whoever has the models may be storing to a BAR, and so waiting for the sleeper: it is not waited
+ * for. */
 static bool
 anything_to_see(void)
 {
-	for (unsigned i = 0; i < g_host.count; i++) {
-		if (udma_emu_watch_changed(&g_host.functions[i].watch)) {
-			return true;
-		}
+	bool seen = false;
+
+	if (pthread_mutex_trylock(&g_host.lock) != 0) {
+		return true;
 	}
-	return false;
+	for (unsigned i = 0; !seen && i < g_host.count; i++) {
+		seen = udma_emu_watch_changed(&g_host.functions[i].watch);
+	}
+	pthread_mutex_unlock(&g_host.lock);
+	return seen;
 }
 
 /**
