@@ -11,8 +11,6 @@
 #include "emulated.h"
 
 #include "env/env_internal.h"
-#include "env/region.h"
-#include "env/translate.h"
 #include "pci_internal.h"
 
 #include "spdk/ioat_spec.h"
@@ -49,9 +47,6 @@
 #define DEVCTL_HIGH     0x99
 #define DEVCTL_HIGH_FLR 0x80
 
-/* A copy is in four regions: ring, source, destination, completion word. */
-#define RECENT_REGIONS 4
-
 static struct {
 	struct udma_emulated *functions;
 	unsigned count;
@@ -66,53 +61,7 @@ static struct {
 	pthread_mutex_t lock;
 	unsigned waiting; /* configuration accesses that want the lock */
 	bool timed;       /* something ends by itself, with time */
-	/* Found before, and true as long as the epoch is: a large copy leaves nothing of the tables
-	 * in the cache that finding them takes. */
-	struct udma_region recent[RECENT_REGIONS];
-	unsigned oldest;
-	uint64_t epoch;
 } g_host = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-/* ---- What the model asks of its host ---- */
-
-static const struct udma_region *
-find_region(uint64_t iova)
-{
-	uint64_t epoch = __atomic_load_n(&udma_translation_epoch, __ATOMIC_ACQUIRE);
-	struct udma_region *oldest = &g_host.recent[g_host.oldest];
-	struct udma_region found;
-
-	if (epoch != g_host.epoch) {
-		memset(g_host.recent, 0, sizeof(g_host.recent));
-		g_host.epoch = epoch;
-	}
-	for (unsigned i = 0; i < RECENT_REGIONS; i++) {
-		if (iova - g_host.recent[i].iova < g_host.recent[i].len) {
-			return &g_host.recent[i];
-		}
-	}
-	if (!udma_region_find(iova, &found)) {
-		return NULL;
-	}
-	*oldest = found;
-	g_host.oldest = (g_host.oldest + 1) % RECENT_REGIONS;
-	return oldest;
-}
-
-static void *
-grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
-{
-	const struct udma_region *region = find_region(iova);
-	uint64_t into;
-
-	(void)ctx;
-	if (region == NULL || (write && !region->writable)) {
-		return NULL;
-	}
-	into = iova - region->iova;
-	*len = spdk_min(*len, region->len - into);
-	return (void *)(uintptr_t)(region->vaddr + into);
-}
 
 /* ---- The thread ---- */
 
@@ -364,7 +313,7 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 static int
 create(struct udma_emulated *function, unsigned index, const struct udma_emulated_config *config)
 {
-	static const struct udma_emu_host host = {.grant = grant};
+	static const struct udma_emu_host host = {.grant = udma_emulated_grant};
 	const struct udma_emu_config identity = {
 		.device_id = udma_emu_device_id(config->generation, index),
 		.xfercap = config->xfercap,
@@ -491,7 +440,7 @@ udma_emulated_fini(void)
 	if (g_host.bars != NULL) {
 		munmap(g_host.bars, g_host.bars_size);
 	}
-	memset(g_host.recent, 0, sizeof(g_host.recent));
+	udma_emulated_forget_memory();
 	udma_pci_event_forget();
 	g_host.functions = NULL;
 	g_host.bars = NULL;

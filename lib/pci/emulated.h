@@ -29,6 +29,13 @@ struct udma_emulated *udma_emulated_lock(const struct spdk_pci_device *device);
 /** Shows what has changed in it, and unlocks. */
 void udma_emulated_unlock(struct udma_emulated *function);
 
+/* emulated_memory.c */
+
+/** As in struct udma_emu_host. */
+void *udma_emulated_grant(void *ctx, uint64_t iova, uint64_t *len, bool write);
+/** The environment ends: no registration is remembered. */
+void udma_emulated_forget_memory(void);
+
 /* emulated_fault.c */
 
 /** A function does not answer any more, or does again. The models are locked. */
