@@ -265,7 +265,7 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 	uint64_t chanerr = udma_emu_read(watch->emu, OFFSET(chanerr), 4) |
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
 
-	if (status == UINT64_MAX) {
+	if (udma_emu_read(watch->emu, OFFSET(chansts), 8) == UINT64_MAX) {
 		if (!watch->away) {
 			vanish(watch);
 		}
