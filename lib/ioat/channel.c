@@ -30,6 +30,8 @@
 /* XFERCAP 0 is said to mean 4 GiB, which the size field cannot hold (section 16, point 5). */
 #define LARGEST_PIECE (1u << 31)
 
+#define VERSION_3_2 0x32
+
 #define RING_BYTES (UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc))
 
 /** A wait that spins for short times, sleeps for longer ones, and comes to an end. */
@@ -180,9 +182,11 @@ udma_ioat_start(struct spdk_ioat_chan *chan)
 
 	udma_ioat_arm(chan, chan->head);
 	udma_ioat_build_null(chan);
-	chan->limit = chan->head + UDMA_IOAT_RING_SIZE - 1;
 	/* The first request begins where the one before it, which there is not, has ended. */
 	chan->requests[(chan->request_head - 1) & UDMA_IOAT_RING_MASK].end = chan->head;
+	/* What the CPU carries out may be outstanding at a reset. */
+	chan->limit = chan->requests[(chan->request_tail - 1) & UDMA_IOAT_RING_MASK].end +
+		      UDMA_IOAT_RING_MASK;
 	spdk_ioat_flush(chan);
 	do {
 		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
@@ -214,9 +218,13 @@ forget(struct spdk_ioat_chan *chan)
 {
 	chan->head = chan->announced = chan->completed = 0;
 	chan->request_head = chan->request_tail = 0;
-	chan->error = chan->refuse = 0;
-	chan->failures = chan->untold = chan->recoveries = 0;
+	chan->error = 0;
+	udma_ioat_accept(chan);
+	memset(chan->errors, 0, sizeof(chan->errors));
+	chan->untold = chan->recoveries = 0;
+	chan->bytes = chan->high_water = 0;
 	chan->failed = false;
+	udma_ioat_take_care(chan);
 	chan->halts = 0;
 	chan->halted_at = 0;
 }
@@ -297,6 +305,25 @@ try_fill(struct spdk_ioat_chan *chan)
 	return rc == 1;
 }
 
+/**
+ * Which of XOR and P+Q may be relied on. Version 3.2, and what else the kernel's driver leaves
+ * alone because of errata, says that it has them, and does not (section 13).
+ */
+static uint8_t
+parity_of(const struct spdk_ioat_chan *chan)
+{
+	uint32_t capability = read_dmacapability(chan->bar);
+	uint16_t id = spdk_pci_device_get_device_id(chan->device);
+	bool skylake = id == 0x2021; /* reports 3.3 and is one of 3.2 */
+	bool atom_without = id == 0x0C52 || id == 0x0C53 || (id >= 0x6F50 && id <= 0x6F53);
+
+	if (chan->version == VERSION_3_2 || skylake || atom_without) {
+		return 0;
+	}
+	return (uint8_t)((capability & SPDK_IOAT_DMACAP_XOR ? UDMA_IOAT_CAN_XOR : 0) |
+			 (capability & SPDK_IOAT_DMACAP_PQ ? UDMA_IOAT_CAN_PQ : 0));
+}
+
 /** Checks what the device says of itself. */
 static int
 identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
@@ -334,6 +361,7 @@ identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	if (read_dmacapability(chan->bar) & SPDK_IOAT_DMACAP_BFILL) {
 		chan->dma_capabilities |= SPDK_IOAT_ENGINE_FILL_SUPPORTED;
 	}
+	chan->parity = parity_of(chan);
 	return 0;
 }
 
@@ -438,7 +466,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	}
 	if (rc == 0) {
 		rc = udma_ioat_quiesce_add(chan);
-		udma_ioat_get_stats(chan, &chan->before);
+		udma_ioat_stats_begin(chan);
 	}
 	if (rc != 0) {
 		stop(chan);
@@ -458,6 +486,7 @@ udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attache
 		return -ENOMEM;
 	}
 	memset(chan, 0, sizeof(*chan));
+	udma_ioat_accept(chan);
 	chan->device = device;
 	spdk_pci_addr_fmt(chan->name, sizeof(chan->name), &device->addr);
 

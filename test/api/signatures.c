@@ -389,7 +389,7 @@ udma_ioat(void **state)
 	SAME(int, udma_ioat_abort, (struct spdk_ioat_chan * chan));
 	SAME(int, udma_ioat_reset, (struct spdk_ioat_chan * chan));
 	SAME(void, udma_ioat_get_stats,
-	     (const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats));
+	     (const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats, size_t size));
 }
 
 int

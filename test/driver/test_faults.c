@@ -570,7 +570,7 @@ engine_that_cannot_fill_is_not_counted(void **state)
 	spdk_ioat_detach(g_chan);
 	RIG_SET(g_rig, refuse_fills, true);
 	attach();
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 0);
 	assert_int_equal(stats.completed, 0);
 	assert_int_equal(stats.descriptors, 0);
@@ -579,7 +579,7 @@ engine_that_cannot_fill_is_not_counted(void **state)
 	assert_int_equal(stats.recoveries, 0);
 	RIG_SET(g_rig, refuse_fills, false);
 	assert_works(0);
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 2);
 	assert_int_equal(stats.completed, 2);
 }
@@ -597,7 +597,7 @@ what_was_never_announced_is_not_counted(void **state)
 	build(1, 0);
 	build(2, 0);
 	assert_int_equal(udma_ioat_abort(g_chan), 0);
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 3);
 	assert_int_equal(stats.failed + stats.completed, 3);
 	assert_int_equal(stats.descriptors, 1);

@@ -73,7 +73,7 @@ check_all(void)
 		return;
 	}
 	requests_note();
-	udma_ioat_get_stats(g_requests.chan, &stats);
+	udma_ioat_get_stats(g_requests.chan, &stats, sizeof(stats));
 	CHECK(stats.completed + g_requests.failures + g_requests.errors <=
 	      stats.completed + stats.failed);
 	CHECK(stats.doorbells <= stats.descriptors + stats.recoveries);
@@ -619,7 +619,7 @@ settle(void)
 	}
 	CHECK(requests_ended() == g_requests.accepted);
 	/* Each of SPDK's that has failed was one error. */
-	udma_ioat_get_stats(g_requests.chan, &stats);
+	udma_ioat_get_stats(g_requests.chan, &stats, sizeof(stats));
 	CHECK(g_requests.stopped || g_requests.failures + g_requests.errors == stats.failed);
 }
 
