@@ -167,12 +167,17 @@ blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
 	bool redone = known && udma_ioat_redo(chan, failed, status_of(chanerr));
 	char causes[256];
 
-	SPDK_WARNLOG("%s: halted at descriptor %" PRIu64 " (CHANERR %#x: %s); %s\n", chan->name,
-		     chan->completed, chanerr,
-		     udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)),
-		     redone  ? "its request is the CPU's, going on behind it"
-		     : known ? "going on behind its request"
-			     : "going on behind all that was announced, for it is not known which");
+	/* That something differs is an answer, not trouble. */
+	if (!known || status_of(chanerr) != UDMA_IOAT_MISMATCH) {
+		SPDK_WARNLOG(
+			"%s: halted at descriptor %" PRIu64 " (CHANERR %#x: %s); %s\n", chan->name,
+			chan->completed, chanerr,
+			udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)),
+			redone  ? "its request is the CPU's, going on behind it"
+			: known ? "going on behind its request"
+				: "going on behind all that was announced, for it is not known "
+				  "which");
+	}
 	if (!redone) {
 		condemn_up_to(chan, failed, behind, chanerr);
 	}
@@ -285,7 +290,7 @@ udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const 
 	char causes[256];
 
 	SPDK_ERRLOG("%s: %s (CHANERR %#x: %s) after %" PRIu64 " descriptors; %" PRIu64
-		    " requests have failed and new ones are refused: udma_ioat_reset() it, or "
+		    " requests were outstanding and new ones are refused: udma_ioat_reset() it, or "
 		    "detach it and probe again\n",
 		    chan->name, gone ? "the device is gone" : what, chanerr,
 		    udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)), chan->completed,
