@@ -2,11 +2,12 @@
 
 /** \file
  * What I/OAT channels can do beyond SPDK's interface, on the same channels as spdk/ioat.h and free
- * to mix with it: requests that end with a status, gathering and scattering, ordering, and channels
- * that go on after an error.
+ * to mix with it: requests that end with a status, gathering and scattering, ordering, XOR and P+Q,
+ * batches, a CPU that does what the engine cannot, and channels that go on after an error.
  *
  * Everything here is called from the thread that the channel belongs to, and none of build, flush
- * and poll enters the kernel, takes a lock or allocates, except after an error.
+ * and poll enters the kernel, takes a lock or allocates, except after an error and for requests
+ * with UDMA_IOAT_ELSE_CPU.
  *
  * Recovery. When the engine halts, the next poll finds the request at fault, ends it with its
  * cause, and restarts the engine behind it; everything else goes on. Through spdk/ioat.h a failed

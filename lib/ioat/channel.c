@@ -30,8 +30,6 @@
 /* XFERCAP 0 is said to mean 4 GiB, which the size field cannot hold (section 16, point 5). */
 #define LARGEST_PIECE (1u << 31)
 
-#define VERSION_3_2 0x32
-
 #define RING_BYTES (UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc))
 
 /** A wait that spins for short times, sleeps for longer ones, and comes to an end. */
@@ -305,25 +303,6 @@ try_fill(struct spdk_ioat_chan *chan)
 	return rc == 1;
 }
 
-/**
- * Which of XOR and P+Q may be relied on. Version 3.2, and what else the kernel's driver leaves
- * alone because of errata, says that it has them, and does not (section 13).
- */
-static uint8_t
-parity_of(const struct spdk_ioat_chan *chan)
-{
-	uint32_t capability = read_dmacapability(chan->bar);
-	uint16_t id = spdk_pci_device_get_device_id(chan->device);
-	bool skylake = id == 0x2021; /* reports 3.3 and is one of 3.2 */
-	bool atom_without = id == 0x0C52 || id == 0x0C53 || (id >= 0x6F50 && id <= 0x6F53);
-
-	if (chan->version == VERSION_3_2 || skylake || atom_without) {
-		return 0;
-	}
-	return (uint8_t)((capability & SPDK_IOAT_DMACAP_XOR ? UDMA_IOAT_CAN_XOR : 0) |
-			 (capability & SPDK_IOAT_DMACAP_PQ ? UDMA_IOAT_CAN_PQ : 0));
-}
-
 /** Checks what the device says of itself. */
 static int
 identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
@@ -361,7 +340,7 @@ identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	if (read_dmacapability(chan->bar) & SPDK_IOAT_DMACAP_BFILL) {
 		chan->dma_capabilities |= SPDK_IOAT_ENGINE_FILL_SUPPORTED;
 	}
-	chan->parity = parity_of(chan);
+	chan->parity = udma_ioat_parity_of(chan);
 	return 0;
 }
 

@@ -187,6 +187,14 @@ void udma_ioat_build_null(struct spdk_ioat_chan *chan);
  */
 unsigned udma_ioat_make_null(struct spdk_ioat_chan *chan, uint64_t position);
 
+/* parity.c */
+
+/**
+ * Which of XOR and P+Q may be relied on. Version 3.2, and what else the kernel's driver leaves
+ * alone because of errata, says that it has them, and does not (section 13).
+ */
+uint8_t udma_ioat_parity_of(const struct spdk_ioat_chan *chan);
+
 /* ring.c */
 
 /**

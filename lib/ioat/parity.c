@@ -17,6 +17,23 @@
 #define P_DISABLE     (1u << 11)
 #define Q_DISABLE     (1u << 12)
 
+#define VERSION_3_2 0x32
+
+uint8_t
+udma_ioat_parity_of(const struct spdk_ioat_chan *chan)
+{
+	uint32_t capability = read_dmacapability(chan->bar);
+	uint16_t id = spdk_pci_device_get_device_id(chan->device);
+	bool skylake = id == 0x2021; /* reports 3.3 and is one of 3.2 */
+	bool atom_without = id == 0x0C52 || id == 0x0C53 || (id >= 0x6F50 && id <= 0x6F53);
+
+	if (chan->version == VERSION_3_2 || skylake || atom_without) {
+		return 0;
+	}
+	return (uint8_t)((capability & SPDK_IOAT_DMACAP_XOR ? UDMA_IOAT_CAN_XOR : 0) |
+			 (capability & SPDK_IOAT_DMACAP_PQ ? UDMA_IOAT_CAN_PQ : 0));
+}
+
 /** Where the engine sees what one piece is made from. */
 struct piece {
 	uint64_t bytes;

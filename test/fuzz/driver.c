@@ -63,6 +63,8 @@ has_failed(void)
 	return udma_ioat_get_state(g_requests.chan) == UDMA_IOAT_HAS_FAILED;
 }
 
+static FILE *g_null;
+
 /** What must hold whenever no call is under way. */
 static void
 check_all(void)
@@ -556,6 +558,9 @@ step(void)
 		submit(false, DO_NOTHING);
 		break;
 	case 6:
+		if (more & 8 && g_requests.chan != NULL) {
+			udma_ioat_complete_every(g_requests.chan, more & 7);
+		}
 		flush();
 		break;
 	case 7:
@@ -569,6 +574,9 @@ step(void)
 		break;
 	case 9:
 		remove_memory();
+		if (more & 8 && g_requests.chan != NULL) {
+			udma_ioat_dump(g_requests.chan, g_null);
+		}
 		break;
 	case 10:
 		detach();
@@ -647,6 +655,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	CHECK(spdk_mem_register(g_memory, SEAM) == 0);
 	CHECK(spdk_mem_register(g_memory + SEAM, REGISTERED - SEAM) == 0);
 	CHECK(spdk_mem_register(g_removable, 4096) == 0);
+	g_null = fopen("/dev/null", "w");
+	CHECK(g_null != NULL);
 	memory_init();
 	device_init();
 	return 0;
