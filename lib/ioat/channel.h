@@ -111,9 +111,9 @@ struct spdk_ioat_chan {
 	/* The rest is cold. */
 	struct udma_ioat_stats before; /* what bringing it up has counted */
 	uint64_t doorbells;
-	uint64_t errors[UDMA_IOAT_STATUSES]; /* requests that have ended so; not those that succeed
-					      */
+	uint64_t errors[UDMA_IOAT_STATUSES]; /* requests that have ended so, except OK */
 	uint64_t untold; /* those of SPDK's among them that are an error of polls to come */
+	uint64_t kept;   /* errors that a drain has met and will give back */
 	uint64_t recoveries;
 	uint64_t halted_at; /* `completed` at the last halt */
 	unsigned halts;     /* in a row, without a descriptor that succeeded */

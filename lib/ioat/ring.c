@@ -359,12 +359,13 @@ is_whole(const struct spdk_ioat_chan *chan, uint64_t status)
 
 /**
  * Whether a halted channel is just as RESET has left it: a device that looks at its registers from
- * time to time has not seen yet that it was armed.
+ * time to time has not seen yet that it was armed, or has not shown it, although words of the new
+ * chain may have been stored. A halt has a cause; one that never shows it counts as a hang.
  */
 static bool
-is_as_reset(const struct spdk_ioat_chan *chan, uint64_t status, uint32_t chanerr)
+is_as_reset(uint64_t status, uint32_t chanerr)
 {
-	return status == SPDK_IOAT_CHANSTS_HALTED && chan->completed == chan->base && chanerr == 0;
+	return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;
 }
 
 /** A halt that was not pushed to memory. */
@@ -437,7 +438,7 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 	}
 	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
-	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(chan, status, chanerr)) {
+	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {
 		recover_by_status(chan, status);
 	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
 		return report(chan);
