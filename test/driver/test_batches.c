@@ -415,7 +415,7 @@ dump_of_a_full_ring(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CHANNEL(batch_is_one_doorbell),
@@ -434,5 +434,8 @@ main(void)
 		WITH_CHANNEL(dump_of_a_full_ring),
 	};
 
+	if (argc == 2) { /* only those that it names, with wildcards */
+		cmocka_set_test_filter(argv[1]);
+	}
 	return cmocka_run_group_tests_name("batches", tests, NULL, NULL);
 }
