@@ -212,5 +212,6 @@ channel_stats(const struct channel *channel)
 	stats.completed -= channel->before.completed;
 	stats.descriptors -= channel->before.descriptors;
 	stats.doorbells -= channel->before.doorbells;
+	stats.failed -= channel->before.failed;
 	return stats;
 }
