@@ -150,7 +150,7 @@ add_channel(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *io
 	channel->ioat = ioat;
 	channel->kind = device_kind(device);
 	spdk_pci_addr_fmt(channel->address, sizeof(channel->address), &address);
-	udma_ioat_get_stats(ioat, &channel->before);
+	udma_ioat_get_stats(ioat, &channel->before, sizeof(channel->before));
 }
 
 int
@@ -207,10 +207,11 @@ channel_stats(const struct channel *channel)
 {
 	struct udma_ioat_stats stats;
 
-	udma_ioat_get_stats(channel->ioat, &stats);
+	udma_ioat_get_stats(channel->ioat, &stats, sizeof(stats));
 	stats.requests -= channel->before.requests;
 	stats.completed -= channel->before.completed;
 	stats.descriptors -= channel->before.descriptors;
 	stats.doorbells -= channel->before.doorbells;
+	stats.failed -= channel->before.failed;
 	return stats;
 }

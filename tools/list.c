@@ -128,7 +128,7 @@ note_capabilities(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_ch
 
 	for (unsigned i = 0; i < entries->count; i++) {
 		if (spdk_pci_addr_compare(&entries->list[i].function.addr, &address) == 0) {
-			entries->list[i].capabilities = spdk_ioat_get_dma_capabilities(ioat);
+			entries->list[i].capabilities = udma_ioat_get_capabilities(ioat);
 		}
 	}
 	spdk_ioat_detach(ioat);

@@ -124,6 +124,12 @@ udma_ioat_reset_engine(struct spdk_ioat_chan *chan)
 	write_chancmd(chan->bar, SPDK_IOAT_CHANCMD_RESET);
 	patience = patience_of(RESET_LIMIT_US);
 	while (read_chancmd(chan->bar) & SPDK_IOAT_CHANCMD_RESET) {
+		if (read_chansts(chan->bar) == UINT64_MAX) {
+			SPDK_ERRLOG("%s: reset failed: all registers read as ones: the device is "
+				    "gone\n",
+				    chan->name);
+			return -ENODEV;
+		}
 		if (!wait_a_little(&patience)) {
 			SPDK_ERRLOG("%s: reset failed: CHANCMD reads %#x and CHANSTS %#" PRIx64
 				    " after %u ms; the function needs a reset of its own, or the "
@@ -180,9 +186,11 @@ udma_ioat_start(struct spdk_ioat_chan *chan)
 
 	udma_ioat_arm(chan, chan->head);
 	udma_ioat_build_null(chan);
-	chan->limit = chan->head + UDMA_IOAT_RING_SIZE - 1;
 	/* The first request begins where the one before it, which there is not, has ended. */
 	chan->requests[(chan->request_head - 1) & UDMA_IOAT_RING_MASK].end = chan->head;
+	/* What the CPU carries out may be outstanding at a reset. */
+	chan->limit = chan->requests[(chan->request_tail - 1) & UDMA_IOAT_RING_MASK].end +
+		      UDMA_IOAT_RING_MASK;
 	spdk_ioat_flush(chan);
 	do {
 		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
@@ -214,9 +222,13 @@ forget(struct spdk_ioat_chan *chan)
 {
 	chan->head = chan->announced = chan->completed = 0;
 	chan->request_head = chan->request_tail = 0;
-	chan->error = chan->refuse = 0;
-	chan->failures = chan->untold = chan->recoveries = 0;
+	chan->error = 0;
+	udma_ioat_accept(chan);
+	memset(chan->errors, 0, sizeof(chan->errors));
+	chan->untold = chan->recoveries = 0;
+	chan->bytes = chan->high_water = 0;
 	chan->failed = false;
+	udma_ioat_take_care(chan);
 	chan->halts = 0;
 	chan->halted_at = 0;
 }
@@ -334,6 +346,7 @@ identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	if (read_dmacapability(chan->bar) & SPDK_IOAT_DMACAP_BFILL) {
 		chan->dma_capabilities |= SPDK_IOAT_ENGINE_FILL_SUPPORTED;
 	}
+	chan->parity = udma_ioat_parity_of(chan);
 	return 0;
 }
 
@@ -403,6 +416,24 @@ udma_ioat_free(struct spdk_ioat_chan *chan)
 	free(chan);
 }
 
+/** An engine that halts or hangs at a fill still copies. */
+static int
+go_on_without_fill(struct spdk_ioat_chan *chan)
+{
+	int rc;
+
+	SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at a fill: offering "
+		     "copies only\n",
+		     chan->name);
+	chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
+	rc = udma_ioat_reset_engine(chan);
+	if (rc == 0) {
+		forget(chan);
+		rc = udma_ioat_start(chan);
+	}
+	return rc;
+}
+
 /** Everything from the mapped BAR to a channel that takes requests. */
 static int
 bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
@@ -423,22 +454,13 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 		return rc;
 	}
 	rc = udma_ioat_start(chan);
-	/* An engine that halts or hangs at a fill still copies. */
 	if (rc == 0 && (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) &&
 	    !try_fill(chan)) {
-		SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at a fill: "
-			     "offering copies only\n",
-			     chan->name);
-		chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
-		rc = udma_ioat_reset_engine(chan);
-		if (rc == 0) {
-			forget(chan);
-			rc = udma_ioat_start(chan);
-		}
+		rc = udma_ioat_is_gone(chan) ? -ENODEV : go_on_without_fill(chan);
 	}
 	if (rc == 0) {
 		rc = udma_ioat_quiesce_add(chan);
-		udma_ioat_get_stats(chan, &chan->before);
+		udma_ioat_stats_begin(chan);
 	}
 	if (rc != 0) {
 		stop(chan);
@@ -458,7 +480,9 @@ udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attache
 		return -ENOMEM;
 	}
 	memset(chan, 0, sizeof(*chan));
+	udma_ioat_accept(chan);
 	chan->device = device;
+	chan->process = getpid();
 	spdk_pci_addr_fmt(chan->name, sizeof(chan->name), &device->addr);
 
 	rc = spdk_pci_device_map_bar(device, 0, &bar, &bus_address, &bar_size);
@@ -503,14 +527,10 @@ drain(struct spdk_ioat_chan *chan)
 	udma_ioat_call_back(chan);
 }
 
-void
-spdk_ioat_detach(struct spdk_ioat_chan *chan)
+/** Ends all requests, and the engine. */
+static void
+finish(struct spdk_ioat_chan *chan)
 {
-	/* A callback of the drain below may ask again. */
-	if (chan == NULL || chan->refuse == -ESHUTDOWN) {
-		return;
-	}
-	udma_ioat_refuse(chan, -ESHUTDOWN);
 	/* A callback of the drain may be one in which this very channel is polled: see call_back().
 	 */
 	chan->depth++;
@@ -526,6 +546,20 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 		chan->depth--;
 	}
 	stop(chan);
+}
+
+void
+spdk_ioat_detach(struct spdk_ioat_chan *chan)
+{
+	/* A callback of the drain below may ask again. */
+	if (chan == NULL || chan->refuse == -ESHUTDOWN) {
+		return;
+	}
+	udma_ioat_refuse(chan, -ESHUTDOWN);
+	/* In a child of fork() the engine and the requests are the parent's. */
+	if (chan->process == getpid()) {
+		finish(chan);
+	}
 	/* Only now: until the engine has stopped, removals of memory wait for it. */
 	udma_ioat_quiesce_remove(chan);
 	spdk_pci_device_unmap_bar(chan->device, 0, (void *)(uintptr_t)chan->bar);

@@ -84,9 +84,10 @@ wait_for(const struct spdk_ioat_chan *chan)
 		    is_stopped(chan)) {
 			return 0;
 		}
-		if (position > last || shown > last_shown) {
-			last = spdk_max(position, last);
-			last_shown = spdk_max(shown, last_shown);
+		/* A status that is late looks far ahead in a full ring: any change is progress. */
+		if (position != last || shown != last_shown) {
+			last = position;
+			last_shown = shown;
 			since = spdk_get_ticks();
 		} else if (spdk_get_ticks() - since > limit) {
 			SPDK_ERRLOG(
@@ -116,7 +117,8 @@ on_change(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action a
 	}
 	pthread_mutex_lock(&g_lock);
 	TAILQ_FOREACH (chan, &g_channels, link) {
-		rc = wait_for(chan);
+		/* A child of fork() has no engine: it stays with the parent, and its memory. */
+		rc = chan->process == getpid() ? wait_for(chan) : 0;
 		if (rc != 0) {
 			break;
 		}

@@ -29,24 +29,11 @@
 #define NAP_MIN_US 20
 #define NAP_MAX_US 1000
 
-/* A client that cannot be accepted keeps the listening socket readable: it is looked at this often
- * then. */
-#define ACCEPT_AGAIN_US 100000
-
 #define REG_CHANSTS 0x88
 #define REG_CHANERR 0xA8
 #define STATE       7
 #define ACTIVE      0
 #define HALTED      3
-
-static uint64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 void
 udma_vu_tell(struct udma_vu_server *server, enum udma_vu_event event, uint32_t detail)
@@ -153,6 +140,13 @@ make_device(struct udma_vu_server *server)
 	}
 	server->dma.max_mapped = server->options.max_mappings;
 	server->watch.emu = server->emu;
+	for (unsigned i = 0; i < server->options.fault_count; i++) {
+		int rc = udma_emu_inject(server->emu, &server->options.faults[i]);
+
+		if (rc != 0) {
+			return rc;
+		}
+	}
 	return server->options.polled ? make_bar(&server->bar_fd, &server->watch.bar) : 0;
 }
 
@@ -170,7 +164,10 @@ udma_vu_server_create(const struct udma_vu_server_options *options)
 	server->bar_fd = -1;
 	udma_vu_irqs_init(server);
 	udma_vu_signaller_init(&server->signaller);
-	rc = make_device(server);
+	rc = udma_vu_faults_init(server);
+	if (rc == 0) {
+		rc = make_device(server);
+	}
 	if (rc != 0) {
 		udma_vu_server_destroy(server);
 		errno = -rc;
@@ -185,6 +182,7 @@ udma_vu_server_destroy(struct udma_vu_server *server)
 {
 	free_bar(server);
 	udma_emu_destroy(server->emu);
+	udma_vu_faults_fini(server);
 	udma_vu_signaller_fini(&server->signaller);
 	free(server->scratch);
 	free(server);
@@ -250,55 +248,6 @@ disconnect_client(struct udma_vu_server *server)
 	udma_vu_tell(server, UDMA_VU_EVENT_DISCONNECTED, error);
 }
 
-/** Whoever comes may be the one who has just left, or its successor: that is seen here first. */
-static bool
-client_has_left(const struct udma_vu_server *server)
-{
-	struct pollfd client = {.fd = server->link.fd};
-
-	return poll(&client, 1, 0) == 1 && (client.revents & POLLHUP);
-}
-
-/** \return a client's socket; -1 if there is none, or it cannot be had now. */
-static int
-accept_next(struct udma_vu_server *server)
-{
-	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	int error = errno;
-
-	if (fd >= 0 || error == EAGAIN || error == EINTR || error == ECONNABORTED) {
-		server->accept_at_us = 0;
-		return fd;
-	}
-	/* Out of descriptors or memory, which others may give back. */
-	if (server->accept_at_us == 0) {
-		udma_vu_tell(server, UDMA_VU_EVENT_NOT_ACCEPTED, (uint32_t)error);
-	}
-	server->accept_at_us = now_us() + ACCEPT_AGAIN_US;
-	return -1;
-}
-
-int
-udma_vu_poll_listen_fd(const struct udma_vu_server *server)
-{
-	return server->accept_at_us > now_us() ? -1 : server->listen_fd;
-}
-
-void
-udma_vu_refuse(struct udma_vu_server *server)
-{
-	int fd;
-
-	if (client_has_left(server)) {
-		return; /* in a moment there is room */
-	}
-	fd = accept_next(server);
-	if (fd >= 0) {
-		close(fd);
-		udma_vu_tell(server, UDMA_VU_EVENT_REFUSED, 0);
-	}
-}
-
 static void
 accept_client(struct udma_vu_server *server)
 {
@@ -308,7 +257,7 @@ accept_client(struct udma_vu_server *server)
 		udma_vu_refuse(server);
 		return;
 	}
-	fd = accept_next(server);
+	fd = udma_vu_accept(server);
 	if (fd >= 0) {
 		connect_client(server, fd);
 	}
@@ -333,9 +282,16 @@ notice_halt(struct udma_vu_server *server)
 static void
 let_time_pass(struct udma_vu_server *server)
 {
-	uint64_t now = now_us(), passed = now - server->elapsed_at_us;
+	uint64_t now = udma_vu_now_us(), passed = now - server->elapsed_at_us;
+	bool waits = udma_emu_interrupt_due(server->emu) != UINT32_MAX;
+	bool begins = waits && !server->waits;
 
 	server->elapsed_at_us = now;
+	server->waits = waits;
+	/* The time before it has begun to wait is not of its time. */
+	if (!waits || begins) {
+		return;
+	}
 	udma_emu_elapse(server->emu, passed < UINT32_MAX ? (uint32_t)passed : UINT32_MAX);
 }
 
@@ -417,8 +373,8 @@ time_to_sleep(struct udma_vu_server *server, bool more, uint64_t idle_us)
 	if (more || server->deferred_count > 0) {
 		return 0;
 	}
-	if (udma_vu_poll_listen_fd(server) != server->listen_fd && us > ACCEPT_AGAIN_US) {
-		us = ACCEPT_AGAIN_US;
+	if (udma_vu_poll_listen_fd(server) != server->listen_fd && us > UDMA_VU_ACCEPT_AGAIN_US) {
+		us = UDMA_VU_ACCEPT_AGAIN_US;
 	}
 	if (server->bar_fd < 0 || server->link.fd < 0) {
 		return us;
@@ -440,6 +396,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 		{.fd = udma_vu_poll_listen_fd(server), .events = POLLIN},
 		{.fd = server->link.fd, .events = POLLIN},
 		{.fd = server->irqs[UDMA_VU_IRQ_INTX].unmask_fd, .events = POLLIN},
+		{.fd = server->faults.fd, .events = POLLIN},
 	};
 	struct timespec timeout = {.tv_sec = (time_t)(us / 1000000),
 				   .tv_nsec = (long)(us % 1000000) * 1000};
@@ -447,11 +404,14 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	if (udma_vu_link_has_output(&server->link)) {
 		fds[2].events |= POLLOUT;
 	}
-	if (ppoll(fds, 4, us == UINT64_MAX ? NULL : &timeout, NULL) < 0) {
+	if (ppoll(fds, 5, us == UINT64_MAX ? NULL : &timeout, NULL) < 0) {
 		return false;
 	}
 	if (fds[0].revents != 0) {
 		return true;
+	}
+	if (fds[4].revents != 0) {
+		udma_vu_faults_take(server);
 	}
 	if (fds[3].revents != 0) {
 		udma_vu_irqs_unmask_signalled(server);
@@ -472,7 +432,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 int
 udma_vu_server_run(struct udma_vu_server *server, int listen_fd, int client_fd, int stop_fd)
 {
-	uint64_t active_at = now_us();
+	uint64_t active_at = udma_vu_now_us();
 	bool stop = false;
 	int rc = 0;
 
@@ -490,10 +450,10 @@ udma_vu_server_run(struct udma_vu_server *server, int listen_fd, int client_fd, 
 
 		server->may_run |= seen;
 		if (seen || more) {
-			active_at = now_us();
+			active_at = udma_vu_now_us();
 		}
-		stop = wait_and_hear(server,
-				     time_to_sleep(server, more || seen, now_us() - active_at));
+		stop = wait_and_hear(
+			server, time_to_sleep(server, more || seen, udma_vu_now_us() - active_at));
 		let_time_pass(server);
 		if (server->broken != 0) {
 			disconnect_client(server);
@@ -504,5 +464,6 @@ udma_vu_server_run(struct udma_vu_server *server, int listen_fd, int client_fd, 
 		disconnect_client(server);
 	}
 	udma_vu_dma_guard_thread(NULL);
+	udma_vu_faults_end(server);
 	return rc;
 }

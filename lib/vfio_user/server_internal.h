@@ -4,10 +4,12 @@
  * What the server's files tell each other.
  *
  *   server.c      the life of a server: clients come and go, the engine works
+ *   accept.c      who comes while it works
  *   commands.c    what each command does and answers
  *   version.c     the negotiation (section 4)
  *   irqs.c        eventfds and their masks (section 7)
  *   signaller.c   how an eventfd is signalled without waiting
+ *   fault.c       faults that are injected while it serves
  *   socket_dma.c  memory that is reached by messages (section 9)
  *   dma.c         the memory that is mapped (section 5)
  *   link.c        bytes and messages (sections 1 and 2)
@@ -23,6 +25,10 @@
 
 #include "emu/watch.h"
 
+#include <time.h>
+
+#include <pthread.h>
+
 /** An interrupt of the device, as a client hears it. */
 struct udma_vu_irq_state {
 	int fd;        /* the eventfd, -1 for none */
@@ -30,6 +36,17 @@ struct udma_vu_irq_state {
 	bool masked;
 	bool pending; /* it came while it was masked */
 	bool line;    /* INTx: its level */
+};
+
+/** A fault on its way from another thread. */
+struct udma_vu_faults {
+	pthread_mutex_t lock;
+	pthread_cond_t answered;
+	int fd;                         /* an eventfd: something is asked */
+	const struct udma_fault *fault; /* NULL: withdraw all */
+	bool asked;
+	bool ended; /* nobody answers any more */
+	int rc;
 };
 
 struct udma_vu_server {
@@ -61,6 +78,8 @@ struct udma_vu_server {
 	uint8_t *scratch; /* UDMA_VU_MAX_XFER bytes: what was read of a region */
 	struct udma_vu_server_counts counts;
 	bool was_halted;
+	struct udma_vu_faults faults;
+	bool waits;             /* the device, for time to pass */
 	uint64_t elapsed_at_us; /* until when the device knows that time has passed */
 };
 
@@ -68,15 +87,33 @@ struct udma_vu_server {
 #define UDMA_VU_COUNT(server, what, n)                                                             \
 	__atomic_fetch_add(&(server)->counts.what, (n), __ATOMIC_RELAXED)
 
+static inline uint64_t
+udma_vu_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* server.c */
 
 void udma_vu_tell(struct udma_vu_server *server, enum udma_vu_event event, uint32_t detail);
+/** Lets a driver see a reset at once. */
+void udma_vu_publish(struct udma_vu_server *server);
+
+/* accept.c */
+
+/* A client that cannot be accepted keeps the listening socket readable: it is looked at this often
+ * then. */
+#define UDMA_VU_ACCEPT_AGAIN_US 100000
+
+/** \return a client's socket; -1 if there is none, or it cannot be had now. */
+int udma_vu_accept(struct udma_vu_server *server);
 /** Refuses whoever else wants to be a client, unless the client has left. */
 void udma_vu_refuse(struct udma_vu_server *server);
 /** \return the listening socket, if it is to be looked at now; else -1. */
 int udma_vu_poll_listen_fd(const struct udma_vu_server *server);
-/** Lets a driver see a reset at once. */
-void udma_vu_publish(struct udma_vu_server *server);
 
 /* commands.c */
 
@@ -105,6 +142,15 @@ int udma_vu_set_irqs(struct udma_vu_server *server, struct udma_vu_message *mess
 void udma_vu_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt);
 /** The eventfd that unmasks INTx can be read. */
 void udma_vu_irqs_unmask_signalled(struct udma_vu_server *server);
+
+/* fault.c */
+
+int udma_vu_faults_init(struct udma_vu_server *server);
+void udma_vu_faults_fini(struct udma_vu_server *server);
+/** Takes what another thread has to hand over. */
+void udma_vu_faults_take(struct udma_vu_server *server);
+/** The server ends: nobody need wait for it. */
+void udma_vu_faults_end(struct udma_vu_server *server);
 
 /* socket_dma.c */
 

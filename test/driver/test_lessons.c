@@ -88,7 +88,7 @@ announced(void)
 {
 	struct announced now = {.dmacount = rig_read16(g_rig, BAR_DMACOUNT)};
 
-	udma_ioat_get_stats(g_chan, &now.stats);
+	udma_ioat_get_stats(g_chan, &now.stats, sizeof(now.stats));
 	return now;
 }
 
@@ -480,6 +480,15 @@ detach_with_requests_outstanding(void **state)
 	spdk_free(memory);
 }
 
+static enum udma_ioat_status g_status;
+
+static void
+keep_status(void *arg, const struct udma_ioat_result *result)
+{
+	(void)arg;
+	g_status = result->status;
+}
+
 static void
 detach_from_an_engine_that_cannot_be_reset(void **state)
 {
@@ -491,9 +500,11 @@ detach_from_an_engine_that_cannot_be_reset(void **state)
 	RIG_SET(g_rig, ignore_reset, true);
 	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 8),
 			 0);
+	assert_int_equal(udma_ioat_null(g_chan, 0, keep_status, NULL), 0);
 	spdk_ioat_detach(g_chan);
 	g_chan = NULL;
 	assert_int_equal(g_called, 0);
+	assert_int_equal(g_status, UDMA_IOAT_ABORTED);
 	/* Bus mastering is off, so that nothing is written to what has been freed. */
 	assert_int_equal(udma_emu_cfg_read(g_rig->function.emu, 4, &command, 2), 0);
 	assert_int_equal(command & 4, 0);
@@ -760,11 +771,11 @@ translation_is_linear_in_the_pieces(void **state)
 
 	(void)state;
 	assert_int_equal(spdk_mem_register(memory, 2 * size), 0);
-	udma_ioat_get_stats(g_chan, &before);
+	udma_ioat_get_stats(g_chan, &before, sizeof(before));
 	g_lookups = 0;
 	assert_int_equal(
 		spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + size, size), 0);
-	udma_ioat_get_stats(g_chan, &after);
+	udma_ioat_get_stats(g_chan, &after, sizeof(after));
 	assert_int_equal(after.descriptors - before.descriptors, 16);
 	/* One region for the source and one for the destination, however many pieces. */
 	assert_int_equal(g_lookups, 2);
@@ -1209,7 +1220,7 @@ statistics_begin_at_attach(void **state)
 	struct udma_ioat_stats stats;
 
 	(void)state;
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests + stats.completed + stats.descriptors + stats.doorbells, 0);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(
@@ -1217,7 +1228,7 @@ statistics_begin_at_attach(void **state)
 	}
 	spdk_ioat_flush(g_chan);
 	assert_int_equal(rig_poll(g_chan, 3), 3);
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 3);
 	assert_int_equal(stats.completed, 3);
 	assert_int_equal(stats.descriptors, 3);
@@ -1261,6 +1272,36 @@ fork_while_memory_is_registered(void **state)
 	}
 	assert_int_equal(spdk_mem_unregister(memory, 2 * size), 0);
 	munmap(memory, 2 * size);
+}
+
+/** A child that ends as its program does takes the channel's copy down, not the parent's engine. */
+static void
+child_of_a_fork_detaches(void **state)
+{
+	uint8_t *memory = spdk_dma_zmalloc(8192, 64, NULL);
+	pid_t child;
+	int status;
+
+	(void)state;
+	rig_pause(g_rig);
+	memset(memory, 0x5a, 4096);
+	assert_int_equal(
+		spdk_ioat_submit_copy(g_chan, NULL, count_call, memory + 4096, memory, 4096), 0);
+	child = fork();
+	if (child == 0) {
+		spdk_ioat_detach(g_chan);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	/* The BAR is shared, as that of a real function is. */
+	assert_int_equal((uint8_t)rig_read16(g_rig, BAR_CHANCMD), 0);
+	assert_int_not_equal(rig_read64(g_rig, BAR_CHAINADDR), 0);
+	rig_resume(g_rig);
+	assert_int_equal(rig_poll(g_chan, 1), 1);
+	assert_memory_equal(memory, memory + 4096, 4096);
+	spdk_dma_free(memory);
 }
 
 static void
@@ -1345,7 +1386,7 @@ left_attached_at_the_end(void **state)
 #define WITH_4K(test)      cmocka_unit_test_setup_teardown(test, setup_small_pieces, teardown)
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CHANNEL(second_piece_not_registered),
@@ -1399,11 +1440,15 @@ main(void)
 		WITH_CHANNEL(removal_does_not_trust_a_word_that_is_not_outstanding),
 		WITH_CHANNEL(statistics_begin_at_attach),
 		WITH_CHANNEL(fork_while_memory_is_registered),
+		WITH_CHANNEL(child_of_a_fork_detaches),
 		WITH_CHANNEL(removal_waits_for_the_engine),
 		WITH_CHANNEL(removal_under_an_engine_that_hangs),
 		WITH_CHANNEL(count_wraps_at_16_bits),
 		WITH_CHANNEL(left_attached_at_the_end),
 	};
 
+	if (argc == 2) { /* only those that it names, with wildcards */
+		cmocka_set_test_filter(argv[1]);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,14 @@ def test_json():
         expect("numa_node" in entry and "iommu_group" in entry, entry)
 
 
+def test_capabilities():
+    """list: what the part can do beyond copies"""
+    answer = udma("list", "--emulate=1,generation=bwd")
+    expect(" copy, fill, XOR, P+Q " in answer.stdout, answer.stdout)
+    found = json.loads(udma("list", "--emulate=1,generation=bwd", "--json").stdout)
+    expect(found[-1]["capabilities"] == ["copy", "fill", "XOR", "P+Q"], found)
+
+
 def test_narrow_terminal():
     """list: on a narrow terminal a paragraph for each channel, no line wider than it"""
     lines = on_terminal("list", "--emulate=2", COLUMNS="40")

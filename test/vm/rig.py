@@ -20,15 +20,21 @@ KERNELS = ("linux-6.1", "linux-6.12")
 class Server:
     """`udma emulate`, serving one function on each of its sockets."""
 
-    def __init__(self, functions=1, **options):
-        """options: those of the program."""
+    def __init__(self, functions=1, control=False, **options):
+        """
+        control  whether faults can be told to it while it serves
+        options  those of the program
+        """
+        self.killed = False
         self.folder = tempfile.TemporaryDirectory(prefix="udma-vm-")
         self.sockets = [os.path.join(self.folder.name, str(n)) for n in range(functions)]
         command = [UDMA, "emulate", *("--socket-path=" + path for path in self.sockets),
-                   *(f"--{name}={value}" for name, value in options.items())]
+                   *(f"--{name}={value}" for name, value in options.items()),
+                   *(["--control"] if control else [])]
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
-                                        env=environment(), stdin=subprocess.DEVNULL,
+                                        env=environment(),
+                                        stdin=subprocess.PIPE if control else subprocess.DEVNULL,
                                         stdout=self.errors, stderr=self.errors)
         try:
             self._wait_listening()
@@ -48,6 +54,28 @@ class Server:
                    f"udma emulate does not listen{self.story()}")
             time.sleep(0.02)
 
+    def tell(self, line):
+        """Injects a fault, or withdraws all; it is in effect then."""
+        said = self._said()
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        end = time.monotonic() + PATIENCE
+        while not any(word in self._said()[len(said):] for word in ("injected", "withdrawn")):
+            expect(self.process.poll() is None and time.monotonic() < end,
+                   f"no answer to '{line}'{self.story()}")
+            time.sleep(0.02)
+
+    def _said(self):
+        # Not through the server's own file, whose position is shared with it.
+        with open(self.errors.name, encoding="utf-8") as file:
+            return file.read()
+
+    def kill(self):
+        """As kill -9 does."""
+        self.killed = True
+        self.process.kill()
+        self.process.wait()
+
     def story(self):
         """How it ended, and what it has said, for an error message."""
         self.errors.seek(0)
@@ -59,6 +87,8 @@ class Server:
 
     def __exit__(self, kind, *error):
         try:
+            if self.killed:
+                return
             alive = self.process.poll() is None
             self.process.send_signal(signal.SIGTERM)
             try:

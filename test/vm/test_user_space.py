@@ -18,7 +18,7 @@ def programs():
     """The tool and the programs of the tests, with the libraries that they need: files for a guest."""
     build = os.path.dirname(os.path.dirname(UDMA))
     files = {}
-    for program in (UDMA, *(os.path.join(build, "test/vm", name) for name in ("unmapped", "guard", "dax"))):
+    for program in (UDMA, *(os.path.join(build, "test/vm", name) for name in ("unmapped", "guard", "dax", "survive"))):
         files["bin/" + os.path.basename(program)] = program
         libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
         for name, path in re.findall(r"(\S+) => (/\S+)", libraries.stdout):
