@@ -134,11 +134,10 @@ run(char *const *argv)
 }
 
 int
-setup_load_module(const char *module)
+setup_try_module(const char *module)
 {
 	char path[PATH_MAX], name[DRIVER_BYTES], quiet[] = "-q";
 	char *argv[] = {path, quiet, name, NULL};
-	int rc;
 
 	setup_path(path, MODPROBE);
 	snprintf(name, sizeof(name), "%s", module);
@@ -147,7 +146,16 @@ setup_load_module(const char *module)
 		return 0;
 	}
 	fflush(stdout);
-	rc = run(argv);
+	return run(argv);
+}
+
+int
+setup_load_module(const char *module)
+{
+	char path[PATH_MAX];
+	int rc = setup_try_module(module);
+
+	setup_path(path, MODPROBE);
 	if (rc == -ENOENT && access(path, X_OK) != 0) {
 		complain("the kernel's module %s cannot be loaded: %s is missing (package kmod)",
 			 module, path);
