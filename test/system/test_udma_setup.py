@@ -313,7 +313,8 @@ def test_persistent():
     answer = setup(machine, "config", "--persistent", f"--block={TWO}", "--user=" + name)
     expect(answer.stdout.splitlines() == [
         "# /etc/udev/rules.d/60-udma.rules",
-        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{ONE}", ATTR{{driver_override}}="vfio-pci"',
+        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{ONE}", ATTR{{driver_override}}="vfio-pci", '
+        """RUN+="/bin/sh -c 'echo %k >/sys/bus/pci/drivers_probe'\"""",
         f'SUBSYSTEM=="vfio", KERNEL=="7", OWNER="{name}"',
         "",
         "# /etc/modules-load.d/udma.conf",

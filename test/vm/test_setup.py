@@ -147,10 +147,36 @@ def setup(kernel, driver):
             guest.power_off()
 
 
+def near(kernel):
+    """Channels and hugepages on two NUMA nodes."""
+    title = f"{kernel}, two NUMA nodes"
+    with Server(2) as server, machine(kernel, server.sockets, scripts(), numa=True) as guest:
+        functions, before = begin(guest)
+        with case(f"{title}: list and status show where channels are, and --numa chooses"):
+            guest.sh(f"HUGENODE=1 NRHUGE=64 {SCRIPT}")
+            for command in ("udma list", "udma setup status"):
+                heading, *lines = guest.sh(command + " | cat").splitlines()
+                at = heading.index("NUMA")
+                nodes = {line.split()[0]: line[at:].split()[0] for line in lines[:2]}
+                expect(nodes == dict(zip(functions, "01")), [command, nodes])
+            for node, function in enumerate(functions):
+                text = guest.sh(f"udma verify --count=100 --numa={node} | cat")
+                expect([name for name in functions if name in text] == [function], text)
+            says(guest, "udma verify --count=100 --numa=7", "no channel is known to be on NUMA node 7",
+                 status=2)
+        with case(f"{title}: hugepages are made on the node that is named, and go again"):
+            pages = "cat /sys/devices/system/node/node[01]/hugepages/hugepages-2048kB/nr_hugepages"
+            expect(guest.sh(pages).split() == ["0", "64"], guest.sh(pages))
+            guest.sh(f"{SCRIPT} reset")
+            is_as_before(guest, functions, before)
+        guest.power_off()
+
+
 def main():
     """udma setup gives channels to user space, and back"""
     for kernel, driver in ((KERNELS[-1], "vfio-pci"), (KERNELS[0], "uio_pci_generic")):
         scenario(setup, kernel, driver)
+    scenario(near, KERNELS[-1])
     if FULL:
         for kernel, driver in ((KERNELS[0], "vfio-pci"), (KERNELS[-1], "uio_pci_generic")):
             scenario(setup, kernel, driver)

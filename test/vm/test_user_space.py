@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The library drives the function from user space, over the guest's own VFIO, UIO and IOMMU."""
 
+import os
+
 from rig import (FULL, KERNELS, Server, case, expect, machine, needs_server, no_complaints, run, says,
                  scenario)
 
 # A message to the server for each mapping, and a processor that is emulated: few and small.
 VERIFY = f"udma verify --{'seconds=60' if FULL else 'count=300'} --depth=64 --max-size=256K --quiet"
-# How often a process is killed.
-KILLS = 100 if FULL else 3
+# How often a process is killed. 100 where somebody waits for it.
+KILLS = int(os.environ.get("UDMA_VM_KILLS", "3"))
 
 
 def copies(guest):
@@ -40,6 +42,12 @@ def vfio(kernel, bits):
             guest.sh("echo 64 >/proc/sys/vm/nr_hugepages")
             guest.sh(VERIFY)
             guest.sh("echo 0 >/proc/sys/vm/nr_hugepages")
+        with case(f"{title}: more mappings than VFIO allows: the limit is named, with the way out"):
+            limit = "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
+            usual = guest.sh("cat " + limit)
+            says(guest, f"echo 4 >{limit}; {VERIFY}", "all 4 mappings that VFIO allows are in use",
+                 "dma_entry_limit=N")
+            guest.sh(f"echo {usual} >{limit}; udma verify --count=20 --quiet")
         with case(f"{title}: the IOMMU stops a copy to what is not mapped, and the channel goes on"):
             text = guest.sh("unmapped")
             expect("the page is as it was" in text and "the channel copies" in text, text)
