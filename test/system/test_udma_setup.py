@@ -8,7 +8,7 @@ import pwd
 import sys
 
 from machine import BOOT, JOURNAL, Kernel, lines, Machine, one_function, ONE, PCI, setup, TWO
-from tap import as_nobody, environment, expect, one_error_line, run, udma, UDMA
+from tap import environment, expect, one_error_line, run, udma, UDMA, without_privileges
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/setup.sh")
 EIGHT = [f"0000:00:04.{function}" for function in range(8)]
@@ -390,12 +390,12 @@ def test_cleanup():
 
 def test_not_root():
     """setup: an ordinary user is told to use sudo, and may look"""
-    options = as_nobody() if os.getuid() == 0 else {}
-    answer = udma("setup", "config", status=1, **options)
-    one_error_line(answer.stderr, "takes root", "sudo udma setup config", "--dry-run")
-    for args in (("reset",), ("cleanup",)):
-        one_error_line(udma("setup", *args, status=1, **options).stderr, "takes root")
-    udma("setup", "status", **options)
+    with without_privileges() as options:
+        answer = udma("setup", "config", status=1, **options)
+        one_error_line(answer.stderr, "takes root", "sudo udma setup config", "--dry-run")
+        for args in (("reset",), ("cleanup",)):
+            one_error_line(udma("setup", *args, status=1, **options).stderr, "takes root")
+        udma("setup", "status", **options)
 
 
 def test_script():

@@ -7,7 +7,7 @@ import pwd
 import sys
 
 from machine import BOOT, JOURNAL, lines, Machine, one_function, ONE, PCI, setup, TWO, Kernel
-from tap import as_nobody, environment, expect, one_error_line, run, Skip, udma, UDMA
+from tap import environment, expect, one_error_line, run, Skip, udma, UDMA, without_privileges
 
 KILLED_AT = os.path.abspath(sys.argv[2])
 KILLED = 137
@@ -206,7 +206,8 @@ def test_no_permission():
     os.chmod(".", 0o755)
     machine = one_function()
     before = machine.snapshot()
-    answer = setup(machine, "config", status=1, **as_nobody())
+    with without_privileges() as options:
+        answer = setup(machine, "config", status=1, **options)
     one_error_line(answer.stderr, "cannot write to", "/run/udma", "Permission denied")
     expect(machine.snapshot() == before, "nothing has changed")
 
