@@ -92,7 +92,9 @@ spdk_pci_device_get_type(const struct spdk_pci_device *dev)
 bool
 spdk_pci_device_is_removed(struct spdk_pci_device *dev)
 {
-	return dev->internal.removed || dev->internal.pending_removal;
+	/* An emulated function's thread sets it. */
+	return __atomic_load_n(&dev->internal.removed, __ATOMIC_RELAXED) ||
+	       dev->internal.pending_removal;
 }
 
 int

@@ -17,7 +17,31 @@ struct udma_emulated {
 	struct udma_emu_watch watch;
 	struct spdk_pci_device device;
 	bool hooked;
+	bool away;     /* it does not answer, */
+	bool removed;  /* and is known to be gone */
+	uint64_t time; /* ticks up to which it knows that time has passed; 0: it needs not */
 };
+
+/* emulated.c */
+
+/** Locks the models. \return the one of a device; NULL, and not locked, if it is not emulated. */
+struct udma_emulated *udma_emulated_lock(const struct spdk_pci_device *device);
+/** Shows what has changed in it, and unlocks. */
+void udma_emulated_unlock(struct udma_emulated *function);
+
+/* emulated_memory.c */
+
+/** As in struct udma_emu_host. */
+void *udma_emulated_grant(void *ctx, uint64_t iova, uint64_t *len, bool write);
+/** The environment ends: no registration is remembered. */
+void udma_emulated_forget_memory(void);
+
+/* emulated_fault.c */
+
+/** A function does not answer any more, or does again. The models are locked. */
+void udma_emulated_came_or_went(struct udma_emulated *function);
+/** Lets time pass for a fault that has an end. \return whether there is one. */
+bool udma_emulated_let_time_pass(struct udma_emulated *function);
 
 /* sleep.c */
 

@@ -58,6 +58,10 @@ faults_choose(void)
 		g_device.idle_until = g_device.now_us + random_below(&g_random, LONGEST_PAUSE_US);
 		TRACE("  pauses until %" PRIu64 " us\n", g_device.idle_until);
 		break;
+	case 12:
+		g_device.slow_us = (unsigned)random_below(&g_random, LONGEST_PAUSE_US / 2);
+		TRACE("  takes %u us for each descriptor\n", g_device.slow_us);
+		break;
 	case 4:
 	case 5:
 		halt_idle();
@@ -69,6 +73,7 @@ faults_choose(void)
 		break;
 	case 7:
 		g_device.gone = true;
+		g_device.gone_at = g_device.now_us;
 		g_device.explains |= GONE;
 		TRACE("  is gone\n");
 		break;
