@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests with real kernels share: the server, dmatest, and the run of a file of tests."""
 
+import glob
 import os
 import re
 import signal
@@ -86,7 +87,7 @@ def programs(*more):
     """The tool, the programs of the tests, and more, with the libraries that they need: files for a
     guest."""
     build = os.path.dirname(os.path.dirname(UDMA))
-    ours = [os.path.join(build, "test/vm", name) for name in ("unmapped", "guard", "dax")]
+    ours = [path for path in glob.glob(os.path.join(build, "test/vm/*")) if os.path.isfile(path)]
     ours.append(os.path.join(build, "test/system/killed_at"))
     files = {}
     for program in (UDMA, *ours, *more):
