@@ -264,7 +264,6 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 	struct udma_emu_shadow *shadow = &watch->shadow;
 	uint64_t chanerr = udma_emu_read(watch->emu, OFFSET(chanerr), 4) |
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
-	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
 	if (status == UINT64_MAX) {
 		if (!watch->away) {
