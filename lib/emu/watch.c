@@ -196,16 +196,6 @@ look_at_the_rest(struct udma_emu_watch *watch, const struct udma_emu_shadow *now
 	}
 }
 
-static void
-publish_status(struct udma_emu_watch *watch)
-{
-	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
-
-	if (status != __atomic_load_n(AT(watch, uint64_t, chansts), __ATOMIC_RELAXED)) {
-		__atomic_store_n(AT(watch, uint64_t, chansts), status, __ATOMIC_RELEASE);
-	}
-}
-
 bool
 udma_emu_watch_look(struct udma_emu_watch *watch)
 {
@@ -253,7 +243,7 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 	if (now.dmacount != shadow->dmacount) {
 		udma_emu_write(watch->emu, OFFSET(dmacount), 2, now.dmacount);
 		shadow->dmacount = now.dmacount;
-		publish_status(watch);
+		udma_emu_watch_publish(watch);
 	}
 	return true;
 }
@@ -264,8 +254,9 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 	struct udma_emu_shadow *shadow = &watch->shadow;
 	uint64_t chanerr = udma_emu_read(watch->emu, OFFSET(chanerr), 4) |
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
+	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
-	if (status == UINT64_MAX) {
+	if (udma_emu_read(watch->emu, OFFSET(chansts), 8) == UINT64_MAX) {
 		if (!watch->away) {
 			vanish(watch);
 		}
@@ -279,7 +270,9 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 	if (chanerr != shadow->chanerr_and_mask) {
 		REPLACE(watch, uint64_t, chanerr, shadow->chanerr_and_mask, chanerr);
 	}
-	publish_status(watch);
+	if (status != __atomic_load_n(AT(watch, uint64_t, chansts), __ATOMIC_RELAXED)) {
+		__atomic_store_n(AT(watch, uint64_t, chansts), status, __ATOMIC_RELEASE);
+	}
 }
 
 void

@@ -158,7 +158,7 @@ MUTATIONS = [
     bug("one in the middle of a batch hangs", RING, "random",
         "		chan->progress = newly;\n		chan->waited = 0;\n",
         "		chan->progress = newly;\n"),
-    bug("a late status hides progress", RING, "random",
+    bug("a late status hides progress", RING, "faults late_status_is_no_hang",
         "newly != chan->progress) {", "newly > chan->progress) {"),
     bug("a program that is stopped makes the engine hang", RING,
         "faults time_without_polls_is_no_hang",
@@ -282,7 +282,8 @@ MUTATIONS = [
 
     # ---- The emulated device ----
     bug("an IDLE is older than the completion word", "lib/emu/watch.c", "random",
-        "		publish_status(watch);\n	}\n	return true;", "	}\n	return true;"),
+        "		shadow->dmacount = now.dmacount;\n		udma_emu_watch_publish(watch);",
+        "		shadow->dmacount = now.dmacount;"),
 
     # ---- Removal of memory ----
     bug("unregistering does not wait", QUIESCE, "random",
