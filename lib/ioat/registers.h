@@ -51,6 +51,14 @@ read_4(const volatile uint32_t *reg)
 	return value;
 }
 
+static inline uint64_t
+read_halves(volatile uint32_t *half)
+{
+	uint64_t low = read_4(half);
+
+	return (uint64_t)read_4(half + 1) << 32 | low;
+}
+
 static inline void
 write_4(volatile uint32_t *reg, uint32_t value)
 {
@@ -103,10 +111,7 @@ write_chancmd(udma_bar *bar, uint8_t value)
 static inline uint64_t
 read_chansts(udma_bar *bar)
 {
-	volatile uint32_t *half = REGISTER(bar, uint32_t, chansts);
-	uint64_t low = read_4(half);
-
-	return (uint64_t)read_4(half + 1) << 32 | low;
+	return read_halves(REGISTER(bar, uint32_t, chansts));
 }
 
 /* What was written reads back (sections 4 and 15.1): for a dump. */
@@ -121,14 +126,6 @@ static inline uint16_t
 read_dmacount(udma_bar *bar)
 {
 	return spdk_mmio_read_2(REGISTER(bar, uint16_t, dmacount));
-}
-
-static inline uint64_t
-read_halves(volatile uint32_t *half)
-{
-	uint64_t low = spdk_mmio_read_4(half);
-
-	return (uint64_t)spdk_mmio_read_4(half + 1) << 32 | low;
 }
 
 static inline uint64_t
