@@ -31,6 +31,7 @@ project('mutations', 'c', default_options: ['c_std=gnu11', 'optimization=1'])
 add_project_arguments('-D_GNU_SOURCE', '-w', language: 'c')
 threads = dependency('threads')
 cmocka = dependency('cmocka')
+isal = dependency('libisal')
 cmocka_env = {}
 include = include_directories('include')
 udma_sources = []
@@ -45,6 +46,7 @@ udma_internal_dep = declare_dependency(
     link_with: udma_static, dependencies: threads)
 subdir('test/driver')
 subdir('test/random')
+executable('sources', 'test/system/test_parity.c', dependencies: [udma_internal_dep, cmocka, isal])
 executable('perf', 'test/system/perf.c', 'test/system/program.c',
     include_directories: include_directories('tools'), dependencies: udma_internal_dep)
 """
@@ -82,6 +84,10 @@ PROGRAMS = {
     "reentrant": Program("test/driver/test_reentrant", []),
     "lessons": Program("test/driver/test_lessons", []),
     "faults": Program("test/driver/test_faults", []),
+    "batches": Program("test/driver/test_batches", []),
+    "parity": Program("test/driver/test_parity", []),
+    "else_cpu": Program("test/driver/test_else_cpu", []),
+    "sources": Program("sources", []),
     # A barrier that is missing does not show on x86-64, which keeps stores in order.
     "threads": Program("perf", ["-t", "1", "-q", "8"], "thread",
                        ("UDMA_EMULATE=1", "TSAN_OPTIONS=halt_on_error=1")),

@@ -9,6 +9,7 @@
 #include "spdk/ioat.h"
 #include "spdk/mmio.h"
 #include "spdk/util.h"
+#include "udma/fault.h"
 
 /* Offsets of the hardware reference, section 4, channel 0. */
 #define CHANCTRL  0x80
@@ -271,6 +272,8 @@ device_heal(void)
 		udma_emu_watch_publish_all(&g_device.watch);
 		g_device.armed = false;
 	}
+	udma_emu_withdraw(g_device.emu);
+	g_device.injected = 0;
 	g_device.halt_in = g_device.halt_every = g_device.words_lost = 0;
 	g_device.idle_until = g_device.slow_us = 0;
 	g_device.hangs = g_device.gone = g_device.ignores_reset = g_device.no_config = false;
@@ -282,9 +285,9 @@ bool
 device_is_sound(void)
 {
 	return g_device.now_us >= g_device.idle_until && g_device.slow_us == 0 &&
-	       g_device.halt_in == 0 && g_device.words_lost == 0 && !g_device.hangs &&
-	       !g_device.gone && !g_device.ignores_reset && !g_device.no_config &&
-	       !g_device.pci.internal.removed;
+	       g_device.halt_in == 0 && g_device.injected == 0 && g_device.words_lost == 0 &&
+	       !g_device.hangs && !g_device.gone && !g_device.ignores_reset &&
+	       !g_device.no_config && !g_device.pci.internal.removed;
 }
 
 bool

@@ -53,6 +53,7 @@ struct device {
 	bool ignores_reset;    /* RESET never reads as done */
 	bool reset_is_pending; /* it was written meanwhile */
 	bool no_config;        /* configuration space cannot be accessed */
+	unsigned injected;     /* faults of the emulated device's own (udma/fault.h) */
 
 	/* Statuses (bits by number) that may be because of what it has done to the channel since
 	 * that was brought up. A halt is another matter: it has one request to blame. */

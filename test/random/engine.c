@@ -99,17 +99,24 @@ device_leave_running(void)
 	g_device.armed = false;
 }
 
+/** The engine halts; the descriptor that is next is the one to blame. */
+static void
+take_halt(uint32_t chanerr)
+{
+	requests_halted(g_device.done, chanerr);
+	g_device.halts++;
+	if (g_device.halts > 1000) {
+		g_device.explains |= 1u << UDMA_IOAT_FAILED;
+	}
+}
+
 void
 device_halt(uint32_t chanerr)
 {
 	uint64_t *word = g_device.halt_unseen ? completion_word() : NULL;
 	uint64_t kept = word != NULL ? *word : 0;
 
-	requests_halted(g_device.done, chanerr);
-	g_device.halts++;
-	if (g_device.halts > 1000) {
-		g_device.explains |= 1u << UDMA_IOAT_FAILED;
-	}
+	take_halt(chanerr);
 	udma_emu_channel_error(g_device.emu, chanerr);
 	if (word != NULL) {
 		*word = kept;
@@ -131,9 +138,12 @@ step(void)
 		return;
 	}
 	udma_emu_step(g_device.emu);
-	/* The driver hands over nothing that an engine would refuse. */
-	CHECK(chan->state != UDMA_EMU_HALTED);
 	g_device.done += (uint16_t)(chan->internal - before);
+	/* The driver hands over nothing that an engine would refuse by itself. */
+	CHECK(chan->state != UDMA_EMU_HALTED || g_device.injected > 0);
+	if (chan->state == UDMA_EMU_HALTED) {
+		take_halt(chan->chanerr);
+	}
 	if (g_device.slow_us > 0) {
 		g_device.idle_until = g_device.now_us + g_device.slow_us;
 	}

@@ -481,6 +481,13 @@ def test_no_device():
         one_error_line(answer.stderr, "udma verify:", "no I/OAT channel", "vfio-pci", "--emulate")
 
 
+def test_numa():
+    """verify: --numa chooses by node: an emulated channel is on none that is known; 2"""
+    answer = udma("verify", "--emulate=2", "--numa=0", status=2)
+    one_error_line(answer.stderr, "no channel is known to be on NUMA node 0", "udma list")
+    one_error_line(udma("verify", "--emulate", "--numa=north", status=2).stderr, "--numa", "'north'")
+
+
 def test_too_many_channels():
     """verify: more channels than there are: says how many, and 2"""
     answer = udma("verify", "--emulate=2", "--channels=3", status=2)

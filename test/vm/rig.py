@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests with real kernels share: the server, dmatest, and the run of a file of tests."""
 
+import glob
 import os
 import re
 import signal
@@ -11,10 +12,13 @@ import time
 
 import fetch
 from debian import Missing
-from vm import PATIENCE
+from initramfs import HERE
+from vm import PATIENCE, Vm
 from tap import Cases, case, environment, expect, UDMA
 
 KERNELS = ("linux-6.1", "linux-6.12")
+# Whether somebody waits for the full form of tests that are cut short otherwise.
+FULL = "UDMA_VM_FULL" in os.environ
 
 
 class Server:
@@ -107,6 +111,44 @@ class Server:
         self.process.wait()
         self.errors.close()
         self.folder.cleanup()
+
+
+def programs(*more):
+    """The tool, the programs of the tests, and more, with the libraries that they need: files for a
+    guest."""
+    build = os.path.dirname(os.path.dirname(UDMA))
+    ours = [path for path in glob.glob(os.path.join(build, "test/vm/*")) if os.path.isfile(path)]
+    ours.append(os.path.join(build, "test/system/killed_at"))
+    files = {}
+    for program in (UDMA, *ours, *more):
+        files["bin/" + os.path.basename(program)] = program
+        libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+        for name, path in re.findall(r"(\S+) => (/\S+)", libraries.stdout):
+            files[f"lib/{name}"] = path
+        for path in re.findall(r"^\s+(/\S+) \(", libraries.stdout, re.M):
+            files[path.lstrip("/")] = path
+    return files
+
+
+def scripts():
+    """scripts/setup.sh, what it reads, and what runs it: files for a guest."""
+    files = programs("/bin/bash")
+    for name in ("setup.sh", "common.sh"):
+        files["udma/scripts/" + name] = os.path.join(HERE, "../../scripts", name)
+    return files
+
+
+def machine(kernel, sockets, files=None, **options):
+    """A guest with the programs. A timer that comes late is no broken one."""
+    return Vm(kernel, sockets=sockets, append="no_timer_check", files=files or programs(),
+              **options)
+
+
+def says(guest, command, *parts, status=1):
+    """Runs what fails, and checks that it says why."""
+    text = guest.sh(command, status=status)
+    for part in parts:
+        expect(part in text, f"'{part}' is missing in:\n{text}")
 
 
 def parse_dmatest(text):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Faults of the served function, under the library in a guest: over VFIO, behind the IOMMU."""
 
-from rig import KERNELS, Server, case, expect, needs_server, no_complaints, run, scenario
-from test_user_space import machine, says
+from rig import (KERNELS, Server, case, expect, machine, needs_server, no_complaints, run, says,
+                 scenario)
 
 COPIES = 64
 # The driver's own descriptor at attach, a fill that it tries, is the first one that moves data.

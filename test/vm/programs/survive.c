@@ -127,7 +127,7 @@ report(const char *end)
 {
 	struct udma_ioat_stats stats;
 
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	for (unsigned i = 0; i <= UDMA_IOAT_FAILED; i++) {
 		if (g_count[i] > 0) {
 			printf("%llu: %s\n", (unsigned long long)g_count[i],
