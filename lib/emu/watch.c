@@ -144,6 +144,9 @@ command(struct udma_emu_watch *watch, const struct control *control)
 		 * be seen to store what they hold already, so they are kept. */
 		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, shadow->chanctrl);
 		udma_emu_write(watch->emu, OFFSET(chancmp), 8, shadow->chancmp);
+		/* An address that is new was stored before the command, or at once behind it, as
+		 * DPDK does (section 14.3). It stays, and arms the channel: without a count that
+		 * does no harm, and a driver that waits for ARMED would wait for good. */
 		REPLACE(watch, uint64_t, chainaddr, shadow->chainaddr, 0);
 		/* A count that was loaded before the command was stored before it: after RESET a
 		 * driver rings the doorbell only once it has seen ARMED. */

@@ -62,11 +62,6 @@ is_stopped(const struct spdk_ioat_chan *chan)
 	bool failed = __atomic_load_n(&chan->failed, __ATOMIC_ACQUIRE);
 	uint64_t status = read_chansts(chan->bar);
 
-	/* A CHAINADDR of before may arm an engine that polls its registers behind RESET: nothing is
-	 * announced to it. */
-	if (failed && (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_ARMED) {
-		return true;
-	}
 	return status == UINT64_MAX ||
 	       (failed && (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED);
 }

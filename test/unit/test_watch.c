@@ -99,10 +99,9 @@ mask_stored_before_reset_is_told_to_the_model(void **state)
 	assert_int_equal(polled->regs->chanerr, 0);
 }
 
-/** DPDK stores CHAINADDR at once behind RESET: seen together, the command is taken to be the first.
- */
+/** DPDK stores the next address at once behind RESET: one look finds both. */
 static void
-chain_stored_with_reset_arms(void **state)
+chain_stored_behind_reset_arms(void **state)
 {
 	struct polled *polled = *state;
 
@@ -111,6 +110,7 @@ chain_stored_with_reset_arms(void **state)
 	assert_true(udma_emu_watch_look(&polled->watch));
 	udma_emu_watch_publish(&polled->watch);
 	assert_int_equal(polled->regs->chansts, SPDK_IOAT_CHANSTS_ARMED);
+	assert_int_equal(polled->regs->chainaddr, 0x1000);
 }
 
 /** A driver that finds IDLE takes everything for done: it must not be from before the doorbell. */
@@ -139,7 +139,7 @@ main(void)
 			error_that_the_model_knows_nothing_of_is_gone_after_reset, create, destroy),
 		cmocka_unit_test_setup_teardown(mask_stored_before_reset_is_told_to_the_model,
 						create, destroy),
-		cmocka_unit_test_setup_teardown(chain_stored_with_reset_arms, create, destroy),
+		cmocka_unit_test_setup_teardown(chain_stored_behind_reset_arms, create, destroy),
 		cmocka_unit_test_setup_teardown(
 			announced_descriptors_show_before_they_are_carried_out, create, destroy),
 	};
