@@ -19,6 +19,13 @@
 
 #define STATUS_LINE_MS 500
 
+/* Mappings of the kernel (vm.max_map_count): what it has if it does not say, and what is kept for
+ * the process, and for each function beside its client's memory. */
+#define USUAL_MAP_COUNT   65530
+#define OWN_MAPPINGS      1024
+#define FUNCTION_MAPPINGS 128
+#define FEWEST_MAPPINGS   16
+
 static const char help[] =
 	"udma emulate - serve emulated I/OAT functions over vfio-user\n"
 	"\n"
@@ -83,6 +90,7 @@ struct options {
 
 static int g_stop_fd = -1; /* readable for ever once all shall stop */
 static int g_done_fd = -1; /* written to by a function that has ended */
+static int g_signal_fd = -1;
 
 /* ---- Options ---- */
 
@@ -323,6 +331,26 @@ serve(void *arg)
 	return NULL;
 }
 
+/**
+ * How many mappings a function may make: the kernel has a limit for all of the process together,
+ * and no client may take what another one, or the process itself, is in need of.
+ */
+static unsigned
+share_of_mappings(unsigned functions)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+	long limit;
+
+	if (file == NULL || fscanf(file, "%ld", &limit) != 1) {
+		limit = USUAL_MAP_COUNT;
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+	limit = (limit - OWN_MAPPINGS) / (long)functions - FUNCTION_MAPPINGS;
+	return limit > FEWEST_MAPPINGS ? (unsigned)limit : FEWEST_MAPPINGS;
+}
+
 static int
 create(struct options *options, struct served *served)
 {
@@ -331,6 +359,7 @@ create(struct options *options, struct served *served)
 		.faults = options->faults,
 		.fault_count = options->fault_count,
 		.polled = options->polled,
+		.max_mappings = share_of_mappings(options->count),
 		.event = emulate_report_event,
 		.ctx = served,
 	};
@@ -367,13 +396,14 @@ wait_for_end(struct options *options)
 	struct pollfd fds[] = {
 		{.fd = g_done_fd, .events = POLLIN},
 		{.fd = options->control ? STDIN_FILENO : -1, .events = POLLIN},
+		{.fd = g_signal_fd, .events = POLLIN},
 	};
 	int timeout = terminal_width(stderr) > 0 ? STATUS_LINE_MS : -1;
 	uint64_t ended = 0, more;
 
-	while (!stop_requested() && ended < options->count) {
+	while (ended < options->count && fds[2].revents == 0) {
 		emulate_report_status(options->served, options->count);
-		if (poll(fds, 2, timeout) <= 0) {
+		if (poll(fds, 3, timeout) <= 0) {
 			continue;
 		}
 		if (fds[1].revents != 0 && !emulate_control(options->served, options->count)) {
@@ -421,6 +451,7 @@ clean_up(struct options *options)
 	}
 	close(g_stop_fd);
 	close(g_done_fd);
+	close(g_signal_fd);
 }
 
 int
@@ -436,11 +467,12 @@ emulate_main(int argc, char **argv)
 		fputs(help, stdout);
 		return STATUS_OK;
 	}
-	stop_catch_signals();
+	g_signal_fd = stop_open_signals();
 	emulate_report_init(options.json, options.quiet);
 	g_stop_fd = eventfd(0, EFD_CLOEXEC);
 	g_done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = udma_vu_dma_guard_process();
+	rc = g_signal_fd < 0 ? g_signal_fd : rc;
 	if (g_stop_fd < 0 || g_done_fd < 0 || rc != 0) {
 		complain("cannot prepare: %s", spdk_strerror(rc != 0 ? -rc : errno));
 		return STATUS_FAILED;

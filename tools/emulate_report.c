@@ -96,12 +96,18 @@ report_json(const struct served *served, enum udma_vu_event event, uint32_t deta
 		[UDMA_VU_EVENT_DISCONNECTED] = "disconnected",
 		[UDMA_VU_EVENT_HALTED] = "halted",
 		[UDMA_VU_EVENT_RESET] = "reset",
+		[UDMA_VU_EVENT_NOT_ACCEPTED] = "not accepted",
+		[UDMA_VU_EVENT_FULL] = "full",
 	};
 	struct json_object *object = json_object_new_object();
 
-	if (event == UDMA_VU_EVENT_DISCONNECTED && detail != 0) {
+	if ((event == UDMA_VU_EVENT_DISCONNECTED && detail != 0) ||
+	    event == UDMA_VU_EVENT_NOT_ACCEPTED) {
 		json_object_object_add(object, "error",
 				       json_object_new_string(spdk_strerror((int)detail)));
+	}
+	if (event == UDMA_VU_EVENT_FULL) {
+		json_object_object_add(object, "mappings", json_object_new_int64(detail));
 	}
 	if (event == UDMA_VU_EVENT_HALTED) {
 		json_object_object_add(object, "chanerr", json_object_new_int64(detail));
@@ -141,6 +147,16 @@ emulate_report_event(void *ctx, enum udma_vu_event event, uint32_t detail)
 		break;
 	case UDMA_VU_EVENT_RESET:
 		print_line(served, "the function was reset");
+		break;
+	case UDMA_VU_EVENT_NOT_ACCEPTED:
+		print_line(served, "a client cannot be accepted and waits: %s (ulimit -n)",
+			   spdk_strerror((int)detail));
+		break;
+	case UDMA_VU_EVENT_FULL:
+		print_line(served,
+			   "the client has %" PRIu32 " mappings and gets no more: all functions "
+			   "share vm.max_map_count, so raise it or serve fewer in one process",
+			   detail);
 		break;
 	}
 }

@@ -18,7 +18,8 @@
 static int
 make_socket(void)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Nothing that others do with theirs, a full queue for one, keeps us waiting. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0) {
 		complain("cannot make a socket: %s", spdk_strerror(errno));

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 static const int stoppers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -52,15 +53,21 @@ set_handler(int number, void (*handler)(int))
 	sigaction(number, &action, NULL);
 }
 
+static bool
+is_ignored(int number)
+{
+	struct sigaction inherited;
+
+	return sigaction(number, NULL, &inherited) != 0 || inherited.sa_handler == SIG_IGN;
+}
+
 void
 stop_catch_signals(void)
 {
-	struct sigaction inherited;
 	sigset_t kick;
 
 	for (size_t i = 0; i < sizeof(stoppers) / sizeof(stoppers[0]); i++) {
-		if (sigaction(stoppers[i], NULL, &inherited) == 0 &&
-		    inherited.sa_handler != SIG_IGN) {
+		if (!is_ignored(stoppers[i])) {
 			set_handler(stoppers[i], asked_to_stop);
 		}
 	}
@@ -71,6 +78,26 @@ stop_catch_signals(void)
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	set_handler(SIGPIPE, SIG_IGN);
 	set_handler(SIGXFSZ, SIG_IGN);
+}
+
+int
+stop_open_signals(void)
+{
+	sigset_t heard;
+	int fd;
+
+	sigemptyset(&heard);
+	for (size_t i = 0; i < sizeof(stoppers) / sizeof(stoppers[0]); i++) {
+		if (!is_ignored(stoppers[i])) {
+			sigaddset(&heard, stoppers[i]);
+		}
+	}
+	set_handler(SIGPIPE, SIG_IGN);
+	set_handler(SIGXFSZ, SIG_IGN);
+	/* First blocked: from then on none is lost, whenever it comes. */
+	pthread_sigmask(SIG_BLOCK, &heard, NULL);
+	fd = signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 int

@@ -19,6 +19,11 @@
  * in the kernel return EINTR then. SIGPIPE and SIGXFSZ become errors of the write concerned.
  */
 void stop_catch_signals(void);
+/**
+ * Likewise, for a program whose main thread only waits in poll(): the signals interrupt nothing, in
+ * no thread, and are read from a descriptor instead. \return it, non-blocking; a negative errno.
+ */
+int stop_open_signals(void);
 /** Starts a thread that leaves the signals to the main one. \return 0; a negative errno, said. */
 int stop_start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *arg);
 /** Asks every thread to stop. */

@@ -50,18 +50,23 @@ spdk_env_opts_init(struct spdk_env_opts *opts)
 	*opts = defaults;
 }
 
-/** \return how many bits the virtual addresses in use have: the stack is at their end. */
+/**
+ * \return how many bits the virtual addresses in use have: the stack is at their end, as a rule,
+ * and DMA memory where it is wanted.
+ */
 static unsigned
-virtual_address_bits(void)
+virtual_address_bits(uint64_t wanted)
 {
-	return 64 - (unsigned)__builtin_clzll((uintptr_t)__builtin_frame_address(0));
+	return 64 - (unsigned)__builtin_clzll((uintptr_t)__builtin_frame_address(0) | wanted);
 }
 
 /** Settles how devices will see memory: asked for, or as the most limited device needs it. */
 static int
-choose_kind(const char *mode, bool physical, unsigned device_bits, enum udma_iova_kind *kind)
+choose_kind(const struct spdk_env_opts *opts, bool physical, unsigned device_bits,
+	    enum udma_iova_kind *kind)
 {
-	unsigned needed = virtual_address_bits();
+	unsigned needed = virtual_address_bits(opts->base_virtaddr);
+	const char *mode = opts->iova_mode;
 	bool narrow = device_bits < needed;
 
 	if (mode == NULL) {
@@ -95,7 +100,7 @@ start_memory(const struct spdk_env_opts *opts, const struct udma_pci_reach *reac
 	if (emulated->count > 0) {
 		bits = spdk_min(bits, emulated->iova_bits);
 	}
-	rc = choose_kind(opts->iova_mode, reach->physical, bits, &kind);
+	rc = choose_kind(opts, reach->physical, bits, &kind);
 	if (rc == 0) {
 		if (kind == UDMA_IOVA_MAPPED) {
 			bits = spdk_min(bits, MAPPED_DEFAULT_BITS);

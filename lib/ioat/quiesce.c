@@ -40,10 +40,12 @@ reached(const struct spdk_ioat_chan *chan, enum source source)
 
 	do {
 		completed = __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE);
+		/* Before the word: at a restart that of before the halt stands there a little
+		 * longer, and only what was announced by then shows it up. */
+		announced = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
 		word = source == STATUS_REGISTER
 			       ? read_chansts(chan->bar)
 			       : __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
-		announced = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
 	} while (completed != __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE));
 
 	into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;

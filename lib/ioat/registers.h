@@ -15,42 +15,92 @@
 /** BAR0, as it is mapped. */
 typedef volatile uint8_t udma_bar;
 
+/*
+ * What was loaded and stored before a write comes before it, and what is loaded behind a read after
+ * it: the doorbell tells of descriptors, a status of memory, and RESET of a CHANERR that was stored
+ * before it. Neither follows from an access to a register, and where a BAR is ordinary memory, that
+ * of an emulated channel, not even two registers are in order by themselves. x86-64 keeps it all in
+ * order but a load behind a store, on which nothing here relies; the compiler has to be told.
+ */
+#if defined(__x86_64__)
+#define before_register_write() spdk_compiler_barrier()
+#define after_register_read()   spdk_compiler_barrier()
+#else
+#define before_register_write() spdk_mb()
+#define after_register_read()   spdk_rmb()
+#endif
+
 #define REGISTER(bar, type, name)                                                                  \
 	((volatile type *)((bar) + offsetof(struct spdk_ioat_registers, name)))
 
 static inline uint8_t
+read_1(const volatile uint8_t *reg)
+{
+	uint8_t value = spdk_mmio_read_1(reg);
+
+	after_register_read();
+	return value;
+}
+
+static inline uint32_t
+read_4(const volatile uint32_t *reg)
+{
+	uint32_t value = spdk_mmio_read_4(reg);
+
+	after_register_read();
+	return value;
+}
+
+static inline uint64_t
+read_halves(volatile uint32_t *half)
+{
+	uint64_t low = read_4(half);
+
+	return (uint64_t)read_4(half + 1) << 32 | low;
+}
+
+static inline void
+write_4(volatile uint32_t *reg, uint32_t value)
+{
+	before_register_write();
+	spdk_mmio_write_4(reg, value);
+}
+
+static inline uint8_t
 read_cbver(udma_bar *bar)
 {
-	return spdk_mmio_read_1(REGISTER(bar, uint8_t, cbver));
+	return read_1(REGISTER(bar, uint8_t, cbver));
 }
 
 static inline uint8_t
 read_xfercap(udma_bar *bar)
 {
-	return spdk_mmio_read_1(REGISTER(bar, uint8_t, xfercap));
+	return read_1(REGISTER(bar, uint8_t, xfercap));
 }
 
 static inline uint32_t
 read_dmacapability(udma_bar *bar)
 {
-	return spdk_mmio_read_4(REGISTER(bar, uint32_t, dmacapability));
+	return read_4(REGISTER(bar, uint32_t, dmacapability));
 }
 
 static inline void
 write_chanctrl(udma_bar *bar, uint16_t value)
 {
+	before_register_write();
 	spdk_mmio_write_2(REGISTER(bar, uint16_t, chanctrl), value);
 }
 
 static inline uint8_t
 read_chancmd(udma_bar *bar)
 {
-	return spdk_mmio_read_1(REGISTER(bar, uint8_t, chancmd));
+	return read_1(REGISTER(bar, uint8_t, chancmd));
 }
 
 static inline void
 write_chancmd(udma_bar *bar, uint8_t value)
 {
+	before_register_write();
 	spdk_mmio_write_1(REGISTER(bar, uint8_t, chancmd), value);
 }
 
@@ -61,10 +111,7 @@ write_chancmd(udma_bar *bar, uint8_t value)
 static inline uint64_t
 read_chansts(udma_bar *bar)
 {
-	volatile uint32_t *half = REGISTER(bar, uint32_t, chansts);
-	uint64_t low = spdk_mmio_read_4(half);
-
-	return (uint64_t)spdk_mmio_read_4(half + 1) << 32 | low;
+	return read_halves(REGISTER(bar, uint32_t, chansts));
 }
 
 /* What was written reads back (sections 4 and 15.1): for a dump. */
@@ -79,14 +126,6 @@ static inline uint16_t
 read_dmacount(udma_bar *bar)
 {
 	return spdk_mmio_read_2(REGISTER(bar, uint16_t, dmacount));
-}
-
-static inline uint64_t
-read_halves(volatile uint32_t *half)
-{
-	uint64_t low = spdk_mmio_read_4(half);
-
-	return (uint64_t)spdk_mmio_read_4(half + 1) << 32 | low;
 }
 
 static inline uint64_t
@@ -108,8 +147,8 @@ write_chainaddr(udma_bar *bar, uint64_t value)
 {
 	volatile uint32_t *half = REGISTER(bar, uint32_t, chainaddr);
 
-	spdk_mmio_write_4(half, (uint32_t)value);
-	spdk_mmio_write_4(half + 1, (uint32_t)(value >> 32));
+	write_4(half, (uint32_t)value);
+	write_4(half + 1, (uint32_t)(value >> 32));
 }
 
 static inline void
@@ -117,20 +156,20 @@ write_chancmp(udma_bar *bar, uint64_t value)
 {
 	volatile uint32_t *half = REGISTER(bar, uint32_t, chancmp);
 
-	spdk_mmio_write_4(half, (uint32_t)value);
-	spdk_mmio_write_4(half + 1, (uint32_t)(value >> 32));
+	write_4(half, (uint32_t)value);
+	write_4(half + 1, (uint32_t)(value >> 32));
 }
 
 static inline uint32_t
 read_chanerr(udma_bar *bar)
 {
-	return spdk_mmio_read_4(REGISTER(bar, uint32_t, chanerr));
+	return read_4(REGISTER(bar, uint32_t, chanerr));
 }
 
 static inline void
 write_chanerr(udma_bar *bar, uint32_t value)
 {
-	spdk_mmio_write_4(REGISTER(bar, uint32_t, chanerr), value);
+	write_4(REGISTER(bar, uint32_t, chanerr), value);
 }
 
 /**

@@ -389,7 +389,9 @@ udma_emulated_init(const struct udma_emulated_config *config)
 	if (config->count == 0) {
 		return 0;
 	}
-	g_host.bars_size = (size_t)config->count * UDMA_EMU_BAR_SIZE;
+	/* Whole pages, whatever their size: sleep.c protects them. */
+	g_host.bars_size =
+		SPDK_ALIGN_CEIL((size_t)config->count * UDMA_EMU_BAR_SIZE, (size_t)getpagesize());
 	g_host.bars = mmap(NULL, g_host.bars_size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	g_host.functions = calloc(config->count, sizeof(*g_host.functions));

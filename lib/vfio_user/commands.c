@@ -90,7 +90,12 @@ do_dma_map(struct udma_vu_server *server, struct udma_vu_message *message)
 	if (rc != 0 || message->fd_count > 1 || message->fds_lost) {
 		return -EINVAL;
 	}
-	return udma_vu_dma_map(&server->dma, &map, message->fd_count > 0 ? message->fds[0] : -1);
+	rc = udma_vu_dma_map(&server->dma, &map, message->fd_count > 0 ? message->fds[0] : -1);
+	if (rc == -ENOSPC && !server->was_full) {
+		server->was_full = true;
+		udma_vu_tell(server, UDMA_VU_EVENT_FULL, server->dma.count);
+	}
+	return rc;
 }
 
 /* The engine is between two descriptors whenever a command is carried out: nothing is in flight. */

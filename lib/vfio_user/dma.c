@@ -75,8 +75,8 @@ map_file(struct udma_vu_region *region, int fd)
 	    (uint64_t)stat.st_size < region->offset + region->size) {
 		return -EINVAL;
 	}
-	page = stat.st_blksize > (blksize_t)UDMA_VU_DMA_PAGE_SIZE ? (uint64_t)stat.st_blksize
-								  : UDMA_VU_DMA_PAGE_SIZE;
+	page = (uint64_t)getpagesize();
+	page = stat.st_blksize > (blksize_t)page ? (uint64_t)stat.st_blksize : page;
 	before = region->offset % page;
 	region->mapping_size = (before + region->size + page - 1) / page * page;
 	region->mapping = mmap(NULL, region->mapping_size, prot, MAP_SHARED | MAP_NORESERVE, fd,
@@ -143,7 +143,8 @@ udma_vu_dma_map(struct udma_vu_dma *dma, const struct udma_vu_dma_map *map, int 
 	if (at < dma->count && dma->regions[at].address <= map->address + (map->size - 1)) {
 		return is_repetition(&dma->regions[at], map, fd) ? 0 : -EEXIST;
 	}
-	if (dma->count == UDMA_VU_MAX_DMA_MAPS) {
+	if (dma->count == UDMA_VU_MAX_DMA_MAPS ||
+	    (fd >= 0 && dma->max_mapped != 0 && dma->mapped >= dma->max_mapped)) {
 		return -ENOSPC;
 	}
 	rc = make_room(dma);
@@ -156,14 +157,16 @@ udma_vu_dma_map(struct udma_vu_dma *dma, const struct udma_vu_dma_map *map, int 
 	memmove(dma->regions + at + 1, dma->regions + at, (dma->count - at) * sizeof(region));
 	dma->regions[at] = region;
 	dma->count++;
+	dma->mapped += region.mapping != NULL;
 	return 0;
 }
 
 static void
-unmap_region(struct udma_vu_region *region)
+unmap_region(struct udma_vu_dma *dma, struct udma_vu_region *region)
 {
 	if (region->mapping != NULL) {
 		munmap(region->mapping, region->mapping_size);
+		dma->mapped--;
 	}
 }
 
@@ -184,7 +187,7 @@ udma_vu_dma_unmap(struct udma_vu_dma *dma, uint64_t address, uint64_t size)
 		return -ENOENT;
 	}
 	for (unsigned at = first; at < end; at++) {
-		unmap_region(&dma->regions[at]);
+		unmap_region(dma, &dma->regions[at]);
 	}
 	memmove(dma->regions + first, dma->regions + end,
 		(dma->count - end) * sizeof(dma->regions[0]));
@@ -196,10 +199,10 @@ void
 udma_vu_dma_unmap_all(struct udma_vu_dma *dma)
 {
 	for (unsigned i = 0; i < dma->count; i++) {
-		unmap_region(&dma->regions[i]);
+		unmap_region(dma, &dma->regions[i]);
 	}
 	free(dma->regions);
-	*dma = (struct udma_vu_dma){.count = 0};
+	*dma = (struct udma_vu_dma){.max_mapped = dma->max_mapped};
 }
 
 /* ---- Files that become shorter ---- */

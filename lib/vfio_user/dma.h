@@ -30,8 +30,10 @@ struct udma_vu_region {
 struct udma_vu_dma {
 	struct udma_vu_region *regions; /* by address */
 	unsigned count, room;
-	unsigned recent; /* the region found last */
-	bool lost;       /* a file has become shorter than what was mapped of it */
+	unsigned mapped;     /* regions with a mapping */
+	unsigned max_mapped; /* 0: no limit but the protocol's */
+	unsigned recent;     /* the region found last */
+	bool lost;           /* a file has become shorter than what was mapped of it */
 };
 
 /**

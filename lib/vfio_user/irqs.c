@@ -7,7 +7,6 @@
 #include "server_internal.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,18 +68,6 @@ udma_vu_irq_count(const struct udma_vu_server *server, uint32_t index)
 
 /* ---- Raising ---- */
 
-/** Signals an eventfd, unless its counter is full: then it is signalled already. */
-static void
-signal_fd(int fd)
-{
-	const uint64_t one = 1;
-	struct pollfd can_write = {.fd = fd, .events = POLLOUT};
-
-	if (fd >= 0 && poll(&can_write, 1, 0) == 1 && (can_write.revents & POLLOUT)) {
-		(void)!write(fd, &one, sizeof(one));
-	}
-}
-
 static void
 raise_irq(struct udma_vu_server *server, struct udma_vu_irq_state *irq)
 {
@@ -90,7 +77,9 @@ raise_irq(struct udma_vu_server *server, struct udma_vu_irq_state *irq)
 	}
 	irq->pending = false;
 	UDMA_VU_COUNT(server, interrupts, 1);
-	signal_fd(irq->fd);
+	if (irq->fd >= 0) {
+		udma_vu_signal(&server->signaller, irq->fd);
+	}
 }
 
 static void
@@ -107,9 +96,8 @@ void
 udma_vu_irqs_unmask_signalled(struct udma_vu_server *server)
 {
 	struct udma_vu_irq_state *irq = &server->irqs[UDMA_VU_IRQ_INTX];
-	uint64_t count;
 
-	if (read(irq->unmask_fd, &count, sizeof(count)) == sizeof(count)) {
+	if (udma_vu_take_signal(irq->unmask_fd)) {
 		unmask(server, irq);
 	}
 }

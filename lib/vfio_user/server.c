@@ -35,15 +35,6 @@
 #define ACTIVE      0
 #define HALTED      3
 
-static uint64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 void
 udma_vu_tell(struct udma_vu_server *server, enum udma_vu_event event, uint32_t detail)
 {
@@ -147,6 +138,7 @@ make_device(struct udma_vu_server *server)
 	if (server->scratch == NULL) {
 		return -ENOMEM;
 	}
+	server->dma.max_mapped = server->options.max_mappings;
 	server->watch.emu = server->emu;
 	for (unsigned i = 0; i < server->options.fault_count; i++) {
 		int rc = udma_emu_inject(server->emu, &server->options.faults[i]);
@@ -171,6 +163,7 @@ udma_vu_server_create(const struct udma_vu_server_options *options)
 	server->link.fd = -1;
 	server->bar_fd = -1;
 	udma_vu_irqs_init(server);
+	udma_vu_signaller_init(&server->signaller);
 	rc = udma_vu_faults_init(server);
 	if (rc == 0) {
 		rc = make_device(server);
@@ -190,6 +183,7 @@ udma_vu_server_destroy(struct udma_vu_server *server)
 	free_bar(server);
 	udma_emu_destroy(server->emu);
 	udma_vu_faults_fini(server);
+	udma_vu_signaller_fini(&server->signaller);
 	free(server->scratch);
 	free(server);
 }
@@ -229,6 +223,7 @@ connect_client(struct udma_vu_server *server, int fd)
 	if (rc == 0) {
 		server->negotiated = false;
 		server->may_run = false;
+		server->was_full = false;
 		server->broken = 0;
 		__atomic_store_n(&server->counts.connected, true, __ATOMIC_RELAXED);
 		UDMA_VU_COUNT(server, clients, 1);
@@ -253,30 +248,6 @@ disconnect_client(struct udma_vu_server *server)
 	udma_vu_tell(server, UDMA_VU_EVENT_DISCONNECTED, error);
 }
 
-/** Whoever comes may be the one who has just left, or its successor: that is seen here first. */
-static bool
-client_has_left(const struct udma_vu_server *server)
-{
-	struct pollfd client = {.fd = server->link.fd};
-
-	return poll(&client, 1, 0) == 1 && (client.revents & POLLHUP);
-}
-
-void
-udma_vu_refuse(struct udma_vu_server *server)
-{
-	int fd;
-
-	if (client_has_left(server)) {
-		return; /* in a moment there is room */
-	}
-	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0) {
-		close(fd);
-		udma_vu_tell(server, UDMA_VU_EVENT_REFUSED, 0);
-	}
-}
-
 static void
 accept_client(struct udma_vu_server *server)
 {
@@ -286,7 +257,7 @@ accept_client(struct udma_vu_server *server)
 		udma_vu_refuse(server);
 		return;
 	}
-	fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	fd = udma_vu_accept(server);
 	if (fd >= 0) {
 		connect_client(server, fd);
 	}
@@ -311,7 +282,7 @@ notice_halt(struct udma_vu_server *server)
 static void
 let_time_pass(struct udma_vu_server *server)
 {
-	uint64_t now = now_us(), passed = now - server->elapsed_at_us;
+	uint64_t now = udma_vu_now_us(), passed = now - server->elapsed_at_us;
 	bool waits = udma_emu_interrupt_due(server->emu) != UINT32_MAX;
 	bool begins = waits && !server->waits;
 
@@ -332,7 +303,7 @@ let_engine_work(struct udma_vu_server *server)
 		    (udma_emu_read(server->emu, REG_CHANSTS, 4) & STATE) == ACTIVE;
 	unsigned steps = 0;
 
-	while (more && steps < STEPS_PER_TURN && server->broken == 0) {
+	while (more && steps < STEPS_PER_TURN && server->broken == 0 && !server->dma.lost) {
 		more = udma_emu_step(server->emu);
 		steps++;
 	}
@@ -402,6 +373,9 @@ time_to_sleep(struct udma_vu_server *server, bool more, uint64_t idle_us)
 	if (more || server->deferred_count > 0) {
 		return 0;
 	}
+	if (udma_vu_poll_listen_fd(server) != server->listen_fd && us > UDMA_VU_ACCEPT_AGAIN_US) {
+		us = UDMA_VU_ACCEPT_AGAIN_US;
+	}
 	if (server->bar_fd < 0 || server->link.fd < 0) {
 		return us;
 	}
@@ -419,7 +393,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 {
 	struct pollfd fds[] = {
 		{.fd = server->stop_fd, .events = POLLIN},
-		{.fd = server->listen_fd, .events = POLLIN},
+		{.fd = udma_vu_poll_listen_fd(server), .events = POLLIN},
 		{.fd = server->link.fd, .events = POLLIN},
 		{.fd = server->irqs[UDMA_VU_IRQ_INTX].unmask_fd, .events = POLLIN},
 		{.fd = server->faults.fd, .events = POLLIN},
@@ -442,7 +416,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	if (fds[3].revents != 0) {
 		udma_vu_irqs_unmask_signalled(server);
 	}
-	if (fds[2].revents & POLLOUT) {
+	if ((fds[2].revents & POLLOUT) && server->broken == 0) {
 		server->broken = udma_vu_link_flush(&server->link);
 	}
 	if ((fds[2].revents & ~POLLOUT) != 0 || server->deferred_count > 0) {
@@ -458,7 +432,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 int
 udma_vu_server_run(struct udma_vu_server *server, int listen_fd, int client_fd, int stop_fd)
 {
-	uint64_t active_at = now_us();
+	uint64_t active_at = udma_vu_now_us();
 	bool stop = false;
 	int rc = 0;
 
@@ -476,10 +450,10 @@ udma_vu_server_run(struct udma_vu_server *server, int listen_fd, int client_fd, 
 
 		server->may_run |= seen;
 		if (seen || more) {
-			active_at = now_us();
+			active_at = udma_vu_now_us();
 		}
-		stop = wait_and_hear(server,
-				     time_to_sleep(server, more || seen, now_us() - active_at));
+		stop = wait_and_hear(
+			server, time_to_sleep(server, more || seen, udma_vu_now_us() - active_at));
 		let_time_pass(server);
 		if (server->broken != 0) {
 			disconnect_client(server);

@@ -23,13 +23,16 @@ enum udma_vu_event {
 	UDMA_VU_EVENT_DISCONNECTED, /* detail: an errno, 0 if the client has left */
 	UDMA_VU_EVENT_HALTED,       /* detail: CHANERR */
 	UDMA_VU_EVENT_RESET,
+	UDMA_VU_EVENT_NOT_ACCEPTED, /* detail: an errno; the client waits, and it is tried again */
+	UDMA_VU_EVENT_FULL,         /* of mappings; detail: how many */
 };
 
 struct udma_vu_server_options {
 	struct udma_emu_config device;   /* msix_table_in_host is set by the server */
 	const struct udma_fault *faults; /* in effect from the beginning */
 	unsigned fault_count;
-	bool polled; /* BAR0's registers can be mapped, and are watched */
+	bool polled;           /* BAR0's registers can be mapped, and are watched */
+	unsigned max_mappings; /* of a client's memory, by the kernel; 0: as many as it asks for */
 	void (*event)(void *ctx, enum udma_vu_event event, uint32_t detail); /* may be NULL */
 	void *ctx;
 };

@@ -4,9 +4,11 @@
  * What the server's files tell each other.
  *
  *   server.c      the life of a server: clients come and go, the engine works
+ *   accept.c      who comes while it works
  *   commands.c    what each command does and answers
  *   version.c     the negotiation (section 4)
  *   irqs.c        eventfds and their masks (section 7)
+ *   signaller.c   how an eventfd is signalled without waiting
  *   fault.c       faults that are injected while it serves
  *   socket_dma.c  memory that is reached by messages (section 9)
  *   dma.c         the memory that is mapped (section 5)
@@ -19,8 +21,11 @@
 #include "dma.h"
 #include "link.h"
 #include "server.h"
+#include "signaller.h"
 
 #include "emu/watch.h"
+
+#include <time.h>
 
 #include <pthread.h>
 
@@ -54,11 +59,14 @@ struct udma_vu_server {
 	struct udma_vu_link link;
 	int listen_fd, stop_fd;
 	bool negotiated;
-	bool may_run; /* this client has touched the device: the engine may work for it */
+	bool was_full;         /* this client has been told of as having too many mappings */
+	uint64_t accept_at_us; /* when accepting is tried again; 0: it has not failed */
+	bool may_run;          /* this client has touched the device: the engine may work for it */
 	unsigned client_max_fds;
 	uint32_t client_max_xfer;
 	struct udma_vu_dma dma;
 	struct udma_vu_irq_state irqs[UDMA_VU_IRQS];
+	struct udma_vu_signaller signaller;
 	int broken; /* a negative errno: the connection must end */
 
 	/* Commands that came while the server waited for a reply of its own. */
@@ -79,13 +87,33 @@ struct udma_vu_server {
 #define UDMA_VU_COUNT(server, what, n)                                                             \
 	__atomic_fetch_add(&(server)->counts.what, (n), __ATOMIC_RELAXED)
 
+static inline uint64_t
+udma_vu_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* server.c */
 
 void udma_vu_tell(struct udma_vu_server *server, enum udma_vu_event event, uint32_t detail);
-/** Refuses whoever else wants to be a client, unless the client has left. */
-void udma_vu_refuse(struct udma_vu_server *server);
 /** Lets a driver see a reset at once. */
 void udma_vu_publish(struct udma_vu_server *server);
+
+/* accept.c */
+
+/* A client that cannot be accepted keeps the listening socket readable: it is looked at this often
+ * then. */
+#define UDMA_VU_ACCEPT_AGAIN_US 100000
+
+/** \return a client's socket; -1 if there is none, or it cannot be had now. */
+int udma_vu_accept(struct udma_vu_server *server);
+/** Refuses whoever else wants to be a client, unless the client has left. */
+void udma_vu_refuse(struct udma_vu_server *server);
+/** \return the listening socket, if it is to be looked at now; else -1. */
+int udma_vu_poll_listen_fd(const struct udma_vu_server *server);
 
 /* commands.c */
 

@@ -120,7 +120,7 @@ wait_for_client(struct udma_vu_server *server)
 {
 	struct pollfd fds[] = {
 		{.fd = server->link.fd, .events = POLLIN},
-		{.fd = server->listen_fd, .events = POLLIN},
+		{.fd = udma_vu_poll_listen_fd(server), .events = POLLIN},
 		{.fd = server->stop_fd, .events = POLLIN},
 	};
 	int n;

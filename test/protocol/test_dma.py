@@ -370,6 +370,28 @@ def test_too_many(server):
     client.map(0, PAGE)
 
 
+@served(sockets=64)
+def test_mappings_are_shared(server):
+    """Functions of one process share its mappings: a client that takes its share takes no more"""
+    with open("/proc/sys/vm/max_map_count") as file:
+        limit = int(file.read())
+    memory = Memory(0, 4 * PAGE)
+    first = server.client(0)
+    count = error = 0
+    while error == 0 and count <= limit // 64:
+        first.post(DMA_MAP, dma_map(count * PAGE, PAGE, offset=count % 2 * 2 * PAGE), (memory.fd,))
+        error = first.receive().error
+        count += error == 0
+    expect(error in NO_ROOM, f"error {error} for mapping {count}")
+    expect(limit // 64 // 2 < count < limit // 64, f"{count} mappings of {limit}")
+    # Room comes back, and what takes none is still there.
+    first.map(count * PAGE, PAGE)
+    first.unmap(0, PAGE)
+    first.map(0, PAGE, fd=memory.fd)
+    for which in (1, 63):
+        working(server.client(which)).works()
+
+
 @served()
 def test_own_addresses(server):
     """Two clients, one after the other, have nothing of each other's memory"""

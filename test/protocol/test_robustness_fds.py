@@ -6,11 +6,12 @@ import os
 import resource
 import socket
 import tempfile
+import time
 
 from ioat import Channel, DMACOUNT, ENABLE_MSIX, MSIX_CONTROL, Memory, assign, interrupt, working
 from server import run, served
 from tap import expect
-from vfio_user import (BAR0, CONFIG, Closed, DMA_MAP, DMA_UNMAP, EVENTFD, EVERY, GET_INFO, INTX,
+from vfio_user import (BAR0, CONFIG, Client, Closed, DMA_MAP, DMA_UNMAP, EVENTFD, EVERY, GET_INFO, INTX,
                        IRQ_INFO, MSIX, NONE, NOT_MEMORY, REGION_INFO, REGION_READ, REQ, RESET,
                        SET_IRQS, TRIGGER, VERSION, dma_map, dma_unmap, get_info, goodbye, irq_info,
                        message, region_info, region_read, set_irqs, version, wait_until)
@@ -82,6 +83,42 @@ def test_truncated_fds(server):
             client.survives(DMA_UNMAP, dma_unmap(FAR, PAGE))
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limit)
+
+
+def cpu_ticks(server):
+    """The CPU time that the server has had, in clock ticks."""
+    with open(f"/proc/{server.pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@served()
+def test_no_fd_for_a_client(server):
+    """A client for whom the process has no descriptor waits, at no cost, and is served then"""
+    limit = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    for other in (False, True):
+        # Alone, and beside a client that is served.
+        if other:
+            served_one = server.client()
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.fds(), limit[1]))
+        try:
+            sock = server.socket()
+            before = cpu_ticks(server)
+            time.sleep(2)
+            ticks = cpu_ticks(server) - before
+            # One that looks at it all the time takes what there is, two seconds.
+            expect(ticks < os.sysconf("SC_CLK_TCK") / 5, f"{ticks} clock ticks in 2 seconds")
+            if other:
+                served_one.call(GET_INFO, get_info())
+        finally:
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limit)
+        if other:
+            expect(sock.recv(1) == b"", "a second client is refused")
+            served_one.close()
+        else:
+            client = Client(sock)
+            client.call(GET_INFO, get_info())
+            client.close()
 
 
 @served()

@@ -10,6 +10,7 @@
 #include "spdk/stdinc.h"
 #include "spdk/log.h"
 #include <ftw.h>
+#include <sys/prctl.h>
 #include <cmocka.h>
 
 static char g_logged[65536];
@@ -47,6 +48,16 @@ assert_logged_once(const char *text)
 		fail_msg("expected one line with '%s', got %d: %s", text, g_log_lines, g_logged);
 	}
 	capture_log();
+}
+
+/** This program, as others name it: under an emulator of the processor that is the emulator. */
+static inline const char *
+own_name(void)
+{
+	static char name[16];
+
+	assert_int_equal(prctl(PR_GET_NAME, name), 0);
+	return name;
 }
 
 static char g_tree[64];

@@ -104,13 +104,13 @@ static void
 a_claim_keeps_others_out(void **state)
 {
 	struct peer peer = start_peer();
-	char pid[16];
+	char pid[40];
 
 	(void)state;
 	assert_int_equal(udma_pci_claim_holder(&g_dev.addr), 0);
 	assert_int_equal(tell(&peer, 'c'), 0);
 	assert_int_equal(spdk_pci_device_claim(&g_dev), -EACCES);
-	snprintf(pid, sizeof(pid), "%d (test_claim)", peer.pid);
+	snprintf(pid, sizeof(pid), "%d (%s)", peer.pid, own_name());
 	assert_logged_once(pid);
 	assert_int_equal(udma_pci_claim_holder(&g_dev.addr), peer.pid);
 	assert_int_equal(tell(&peer, 'u'), 0);

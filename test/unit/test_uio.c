@@ -202,8 +202,8 @@ a_device_that_another_process_has_open(void **state)
 
 	(void)state;
 	start();
-	snprintf(text, sizeof(text), F0 ": process %d (test_uio) has %s open; end that one",
-		 (int)child, tree_path("dev/uio7"));
+	snprintf(text, sizeof(text), F0 ": process %d (%s) has %s open; end that one", (int)child,
+		 own_name(), tree_path("dev/uio7"));
 	assert_refused(-EBUSY, text);
 	end_holder(child);
 	assert_int_equal(map_bar(0, 0), 0);

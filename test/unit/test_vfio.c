@@ -416,8 +416,8 @@ a_group_that_another_process_holds(void **state)
 	g_vfio.open_refused = "/vfio/1";
 	g_vfio.open_error = EBUSY;
 	g_vfio.open_refusals = 1000000;
-	snprintf(text, sizeof(text), F0 ": IOMMU group 1 is held by process %d (test_vfio)",
-		 (int)child);
+	snprintf(text, sizeof(text), F0 ": IOMMU group 1 is held by process %d (%s)", (int)child,
+		 own_name());
 	assert_refused(-EBUSY, text);
 	end_holder(child);
 	assert_refused(-EBUSY, "IOMMU group 1 is held by another process, which this user cannot");
@@ -508,8 +508,8 @@ a_claim_of_another_process(void **state)
 
 	(void)state;
 	start();
-	snprintf(text, sizeof(text), "cannot claim " F0 ": process %d (test_vfio) has claimed it",
-		 (int)child);
+	snprintf(text, sizeof(text), "cannot claim " F0 ": process %d (%s) has claimed it",
+		 (int)child, own_name());
 	assert_int_equal(map_bar(0, 0), -EACCES);
 	assert_logged(text);
 	assert_false(g_vfio.group[1].joined);

@@ -56,10 +56,11 @@ def mirrors():
 
 
 class Apt:
-    """apt with its state in `folder`, for the suites given in update()."""
+    """apt with its state in `folder`, for the suites given in update(), and one architecture."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, architecture="amd64"):
         self.folder = folder
+        self.architecture = architecture
         self.environment = {**os.environ, "LC_ALL": "C",
                             "APT_CONFIG": os.path.join(folder, "apt.conf")}
 
@@ -88,8 +89,8 @@ Dir::Cache "{self.folder}";
 Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 Dir::Bin::dpkg "/usr/bin/dpkg";
-APT::Architecture "amd64";
-APT::Architectures "amd64";
+APT::Architecture "{self.architecture}";
+APT::Architectures "{self.architecture}";
 APT::Install-Recommends "false";
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
