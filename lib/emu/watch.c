@@ -36,7 +36,6 @@
 
 /** What is loaded before everything else. */
 struct control {
-	uint64_t chainaddr;
 	uint16_t dmacount;
 	uint8_t chancmd;
 };
@@ -46,8 +45,6 @@ load_control(const struct udma_emu_watch *watch)
 {
 	struct control control;
 
-	/* Before the command, for what stands there by then was stored before it. */
-	control.chainaddr = __atomic_load_n(AT(watch, uint64_t, chainaddr), __ATOMIC_ACQUIRE);
 	/* Acquire, of just what the driver stores last: all that it stored before is seen after. */
 	control.dmacount = __atomic_load_n(AT(watch, uint16_t, dmacount), __ATOMIC_ACQUIRE);
 	control.chancmd = __atomic_load_n(AT(watch, uint8_t, chancmd), __ATOMIC_ACQUIRE);
@@ -147,8 +144,9 @@ command(struct udma_emu_watch *watch, const struct control *control)
 		 * be seen to store what they hold already, so they are kept. */
 		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, shadow->chanctrl);
 		udma_emu_write(watch->emu, OFFSET(chancmp), 8, shadow->chancmp);
-		/* One that was not seen before the command is not to be seen behind it. */
-		shadow->chainaddr = control->chainaddr;
+		/* An address that is new was stored before the command, or at once behind it, as
+		 * DPDK does (section 14.3). It stays, and arms the channel: without a count that
+		 * does no harm, and a driver that waits for ARMED would wait for good. */
 		REPLACE(watch, uint64_t, chainaddr, shadow->chainaddr, 0);
 		/* A count that was loaded before the command was stored before it: after RESET a
 		 * driver rings the doorbell only once it has seen ARMED. */

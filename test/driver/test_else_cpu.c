@@ -435,6 +435,7 @@ callbacks_that_build_on_a_failed_channel(void **state)
 	}
 	/* One is outstanding as the channel comes back. */
 	RIG_SET(g_rig, hangs, false);
+	udma_ioat_hang_us = USUAL_HANG_US;
 	assert_int_equal(udma_ioat_reset(g_chan), 0);
 	assert_int_equal(g_ended[10].times, 1);
 	spdk_ioat_flush(g_chan);

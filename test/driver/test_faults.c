@@ -36,6 +36,7 @@ engine_hangs(void **state)
 	assert_int_equal(udma_ioat_reset(g_chan), -EIO);
 	assert_failed(-EIO);
 	RIG_SET(g_rig, hangs, false);
+	udma_ioat_hang_us = USUAL_HANG_US;
 	assert_int_equal(udma_ioat_reset(g_chan), 0);
 	assert_works(10);
 }
@@ -55,6 +56,7 @@ time_without_polls_is_no_hang(void **state)
 	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
 	usleep(300000);
 	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	udma_ioat_hang_us = USUAL_HANG_US;
 	rig_resume(g_rig);
 	poll_until(1);
 	assert_ended(0, UDMA_IOAT_OK);
@@ -76,6 +78,7 @@ long_batch_is_no_hang(void **state)
 		usleep(3000);
 		assert_int_equal(spdk_ioat_process_events(g_chan), 0);
 	}
+	udma_ioat_hang_us = USUAL_HANG_US;
 	rig_resume(g_rig);
 	poll_until(64);
 	for (unsigned i = 0; i < 64; i++) {
@@ -113,6 +116,7 @@ late_status_is_no_hang(void **state)
 			rig_step(g_rig, 1);
 		}
 	}
+	udma_ioat_hang_us = USUAL_HANG_US;
 	rig_resume(g_rig);
 	poll_until(2 + RING - 1);
 	assert_ended(0, UDMA_IOAT_OK);
@@ -324,12 +328,12 @@ static void
 completion_word_is_lost_and_then_it_is_quiet(void **state)
 {
 	(void)state;
-	udma_ioat_hang_us = 20000;
 	completion_word_is_lost(state);
 	build(20, 0);
 	carry_out_without_a_word();
 	poll_until(5);
 	/* The time in which nothing was asked of it is not held against the next request. */
+	udma_ioat_hang_us = 20000;
 	usleep(100000);
 	build(21, 0);
 	spdk_ioat_flush(g_chan);
@@ -337,6 +341,7 @@ completion_word_is_lost_and_then_it_is_quiet(void **state)
 		assert_int_equal(spdk_ioat_process_events(g_chan), 0);
 		usleep(1000);
 	}
+	udma_ioat_hang_us = USUAL_HANG_US;
 	rig_resume(g_rig);
 	poll_until(6);
 	assert_ended(21, UDMA_IOAT_OK);

@@ -184,7 +184,7 @@ reset_in_a_callback(void **state)
 	while (g_order < 5) {
 		spdk_ioat_process_events(g_chan);
 	}
-	udma_ioat_hang_us = 10000000;
+	udma_ioat_hang_us = USUAL_HANG_US;
 	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
 	RIG_SET(g_rig, hangs, false);
 	poll_until(6);
@@ -216,7 +216,7 @@ reset_in_a_callback_of_a_reset(void **state)
 	while (g_order < 6) {
 		spdk_ioat_process_events(g_chan);
 	}
-	udma_ioat_hang_us = 10000000;
+	udma_ioat_hang_us = USUAL_HANG_US;
 	assert_int_equal(g_rc, 0);
 	/* What the inner one's caller has handed over is not lost to the outer one. */
 	assert_int_equal(g_ended[50].times, 0);

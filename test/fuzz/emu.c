@@ -11,6 +11,7 @@
 #include "fuzz.h"
 
 #include "udma/emu.h"
+#include "udma/fault.h"
 
 #define MEMORY      0x10000ull
 #define MEMORY_SIZE 0x4000u
@@ -38,6 +39,7 @@ struct function {
 	uint8_t mapped;   /* of those granted: by a pointer, or else by copying */
 	unsigned chop;    /* what one answer holds for at the most, 0 for no limit */
 	bool line;
+	bool spoilt;  /* it has had faults: it need not be as the reference has it */
 	bool in_call; /* of a step or a write: only then may the host be asked */
 };
 
@@ -94,7 +96,7 @@ interrupt(void *ctx, const struct udma_emu_interrupt *irq)
 
 	CHECK(f->config.interrupts & irq->kind);
 	if (irq->kind == UDMA_EMU_INTX) {
-		CHECK(irq->level != f->line); /* a change each time */
+		CHECK(f->spoilt || irq->level != f->line); /* a change each time */
 		f->line = irq->level;
 	} else {
 		CHECK(irq->level);
@@ -116,6 +118,9 @@ check(struct function *f)
 {
 	uint64_t status = udma_emu_read(f->emu, CHANSTS, 8);
 
+	if (f->spoilt) {
+		return;
+	}
 	CHECK((status & 7) <= 4 && (status & 0x38) == 0);
 	if ((status & 7) == 4) {
 		CHECK(status == 4); /* ARMED: address 0 */
@@ -194,7 +199,7 @@ access_cfg(struct function *f, struct input *input)
 	if (how & 0x80) {
 		int rc = udma_emu_cfg_read(f->emu, offset, buf, len);
 
-		CHECK(rc == 0 || offset + len > UDMA_EMU_CFG_SIZE);
+		CHECK(rc == 0 || offset + len > UDMA_EMU_CFG_SIZE || (f->spoilt && rc == -EIO));
 		return;
 	}
 	for (unsigned i = 0; i < sizeof(buf); i++) {
@@ -228,10 +233,30 @@ run(struct function *f)
 		bool halted = (udma_emu_read(f->emu, CHANSTS, 8) & 7) == 3;
 
 		more = udma_emu_step(f->emu);
-		if (more) {
+		if (more && !f->spoilt) {
 			CHECK((udma_emu_read(f->emu, CHANSTS, 8) & 7) == 0);
 		}
-		CHECK(!halted || !more);
+		CHECK(f->spoilt || !halted || !more);
+	}
+}
+
+/** A fault of any kind; what the function may then do is no matter of these checks. */
+static void
+inject(struct function *f, unsigned which)
+{
+	struct udma_fault fault = {
+		.kind = which % UDMA_FAULT_KINDS,
+		.step = which % UDMA_FAULT_STEPS,
+		.value = which % UDMA_FAULT_KINDS == UDMA_FAULT_CONFIG ? 0 : 0x100,
+		.at = which >= UDMA_FAULT_KINDS,
+		.every = which >= UDMA_FAULT_KINDS,
+	};
+
+	f->spoilt = true;
+	if (which == 24) {
+		udma_emu_withdraw(f->emu);
+	} else {
+		CHECK(udma_emu_inject(f->emu, &fault) != -EINVAL);
 	}
 }
 
@@ -268,6 +293,8 @@ one_call(struct function *f, struct input *input)
 		if (call >= 250) {
 			udma_emu_reset(f->emu);
 			CHECK(!f->line);
+		} else {
+			inject(f, call / 10);
 		}
 		break;
 	default:

@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-import table
+sys.dont_write_bytecode = True
+import table  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build-mutations"
@@ -122,13 +123,14 @@ def configure():
                             "-Db_lundef=false"], check=True, stdout=subprocess.DEVNULL)
 
 
-def mutated(mutation):
+def mutated(mutation, tree):
     """Returns the file's text with the bug. Each of its edits has one place, and no other."""
-    text = (SOURCE / mutation.file).read_text()
+    text = (tree / mutation.file).read_text()
     for old, new in mutation.edits:
         if text.count(old) != 1:
             raise SystemExit(f"{mutation.name}: this is {text.count(old)} times in "
-                             f"{mutation.file}, and should be there once:\n{old}")
+                             f"{mutation.file}, and should be there once; bring "
+                             f"test/mutations/table.py up to date:\n{old}")
         text = text.replace(old, new)
     return text
 
@@ -161,21 +163,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("name", nargs="*", help="only the bugs with this in their name")
     parser.add_argument("--only", action="store_true", help="try no other test than the table says")
+    parser.add_argument("--check", action="store_true",
+                        help="build nothing: only see whether each edit has its text in the source")
     options = parser.parse_args()
     mutations = [mutation for mutation in table.MUTATIONS
                  if not options.name or any(name in mutation.name for name in options.name)]
     started = time.monotonic()
+    for mutation in mutations:
+        mutated(mutation, ROOT)
+    if options.check:
+        return 0
     copy_sources()
     configure()
-    for mutation in mutations:
-        mutated(mutation)
     check_unchanged(mutations)
     print(f"{len(mutations)} bugs; the tests pass without them", flush=True)
     survived = elsewhere = 0
     for mutation in mutations:
         path = SOURCE / mutation.file
         before = path.read_text()
-        path.write_text(mutated(mutation))
+        path.write_text(mutated(mutation, SOURCE))
         try:
             test, expected = catch(mutation, options.only)
         finally:

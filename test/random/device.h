@@ -96,8 +96,8 @@ void device_turn(void);
 void device_work(unsigned limit);
 /** As a process that was killed leaves it: the kernel has taken the bus from it. */
 void device_leave_running(void);
-/** Halts now, with nothing to blame it on. */
-void device_halt(uint32_t chanerr);
+/** Halts now. \param unseen the completion word does not say so. */
+void device_halt(uint32_t chanerr, bool unseen);
 /** \return the position up to which the completion word says that all is done. */
 uint64_t device_said(void);
 /** Stores an address that is no slot's as completion word. */

@@ -111,9 +111,9 @@ take_halt(uint32_t chanerr)
 }
 
 void
-device_halt(uint32_t chanerr)
+device_halt(uint32_t chanerr, bool unseen)
 {
-	uint64_t *word = g_device.halt_unseen ? completion_word() : NULL;
+	uint64_t *word = unseen ? completion_word() : NULL;
 	uint64_t kept = word != NULL ? *word : 0;
 
 	take_halt(chanerr);
@@ -134,7 +134,7 @@ step(void)
 	if (g_device.halt_in > 0 && --g_device.halt_in == 0) {
 		g_device.halt_in = g_device.halt_every;
 		move_a_part();
-		device_halt(g_device.chanerr);
+		device_halt(g_device.chanerr, g_device.halt_unseen);
 		return;
 	}
 	udma_emu_step(g_device.emu);

@@ -34,12 +34,14 @@ halt_soon(void)
 static void
 halt_idle(void)
 {
+	bool unseen;
+
 	if (g_device.gone || !g_device.armed || g_device.emu->chan.state != UDMA_EMU_IDLE) {
 		return;
 	}
-	g_device.halt_unseen = random_below(&g_random, 2);
-	TRACE("  halts while idle%s\n", g_device.halt_unseen ? ", unseen" : "");
-	device_halt(1u << random_below(&g_random, 28));
+	unseen = random_below(&g_random, 2);
+	TRACE("  halts while idle%s\n", unseen ? ", unseen" : "");
+	device_halt(1u << random_below(&g_random, 28), unseen);
 }
 
 /** A fault of the emulated device's own: it halts between any two steps of a descriptor. */

@@ -135,6 +135,7 @@ report(const char *end)
 		}
 	}
 	printf("%llu: recoveries\n%s\n", (unsigned long long)stats.recoveries, end);
+	fflush(stdout);
 }
 
 int
