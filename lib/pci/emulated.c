@@ -19,6 +19,7 @@
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
+#include "udma/pci.h"
 
 /* A domain that no machine has, so that emulated functions are known by their address too. They
  * sit where a socket's channels do: device 4 on, eight functions each (section 1.3). */
@@ -65,6 +66,7 @@ static struct {
 	/* The models belong to whoever holds it: the thread, or a configuration access. */
 	pthread_mutex_t lock;
 	unsigned waiting; /* configuration accesses that want the lock */
+	uint32_t due_us;  /* until an interrupt that is held back; the thread's */
 	/* Found before, and true as long as the epoch is: a large copy leaves nothing of the tables
 	 * in the cache that finding them takes. */
 	struct udma_region recent[RECENT_REGIONS];
@@ -124,9 +126,12 @@ ticks_of_us(uint64_t us)
 static bool
 serve(struct udma_emulated *function)
 {
+	uint32_t due_us = udma_emulated_tell_time(function);
 	bool seen = udma_emu_watch_look(&function->watch);
 	bool more = udma_emu_step(function->emu);
 	uint64_t end = more ? spdk_get_ticks() + ticks_of_us(STEPS_US) : 0;
+
+	g_host.due_us = spdk_min(g_host.due_us, due_us);
 
 	for (unsigned i = 1; more && i < STEPS_PER_LOOK && spdk_get_ticks() < end; i++) {
 		more = udma_emu_step(function->emu);
@@ -145,6 +150,7 @@ serve_all(void)
 		sched_yield();
 	}
 	pthread_mutex_lock(&g_host.lock);
+	g_host.due_us = UINT32_MAX;
 	for (unsigned i = 0; i < g_host.count; i++) {
 		busy |= serve(&g_host.functions[i]);
 	}
@@ -195,7 +201,7 @@ sleep_until_touched(void)
 		udma_sleep_cancel(&g_host.sleep);
 		return 0;
 	}
-	thread = udma_sleep_wait(&g_host.sleep);
+	thread = udma_sleep_wait(&g_host.sleep, g_host.due_us);
 	if (thread != 0) {
 		nap_until_store();
 	}
@@ -321,18 +327,22 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 static int
 create(struct udma_emulated *function, unsigned index, const struct udma_emulated_config *config)
 {
-	static const struct udma_emu_host host = {.grant = grant};
+	static const struct udma_emu_host host = {.grant = grant,
+						  .interrupt = udma_emulated_interrupt};
 	const struct udma_emu_config identity = {
 		.device_id = udma_emu_device_id(config->generation, index),
 		.xfercap = config->xfercap,
 		.multifunction = config->count > 1,
+		.interrupts = UDMA_EMU_MSIX,
+		.msix_table_in_host = true,
 		.flip_every = config->flip_every,
 		.error_every = config->error_every,
 		.error = config->error,
 		.seed = index,
 	};
 
-	function->emu = udma_emu_create(&identity, &host, NULL);
+	function->interrupt_fd = -1;
+	function->emu = udma_emu_create(&identity, &host, function);
 	if (function->emu == NULL) {
 		SPDK_ERRLOG("no memory for an emulated I/OAT function\n");
 		return -ENOMEM;
@@ -414,6 +424,10 @@ udma_emulated_init(const struct udma_emulated_config *config)
 	for (unsigned i = 0; rc == 0 && i < g_host.count; i++) {
 		rc = spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &g_host.functions[i].device);
 		g_host.functions[i].hooked = rc == 0;
+		if (rc == 0) {
+			rc = udma_pci_hook_interrupts(&g_host.functions[i].device,
+						      &udma_emulated_interrupts);
+		}
 	}
 	if (rc != 0) {
 		udma_emulated_fini();

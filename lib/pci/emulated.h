@@ -17,7 +17,17 @@ struct udma_emulated {
 	struct udma_emu_watch watch;
 	struct spdk_pci_device device;
 	bool hooked;
+	int interrupt_fd; /* an eventfd; -1: nobody listens */
+	uint64_t told;    /* ticks up to which the model knows that time has passed */
 };
+
+/* emulated_interrupt.c */
+
+extern const struct udma_pci_interrupt_ops udma_emulated_interrupts;
+/** As in struct udma_emu_host, for a function as context. */
+void udma_emulated_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt);
+/** Lets time pass for an interrupt that is held back. \return as udma_emu_interrupt_due(). */
+uint32_t udma_emulated_tell_time(struct udma_emulated *function);
 
 /* sleep.c */
 
@@ -44,9 +54,10 @@ void udma_sleep_cancel(struct udma_sleep *sleep);
 /**
  * Sleeps until a store or a wake, and lets stores through again.
  *
+ * \param limit_us sleeps no longer than this; UINT32_MAX: without a limit.
  * \return the thread whose store was stopped and goes on now; 0 if none was.
  */
-uint32_t udma_sleep_wait(struct udma_sleep *sleep);
+uint32_t udma_sleep_wait(struct udma_sleep *sleep, uint32_t limit_us);
 /** Lets the calling thread go to another core, if it is on that of `thread` and there is another.
  */
 void udma_sleep_step_aside(uint32_t thread);
