@@ -27,9 +27,6 @@
 #include "spdk/util.h"
 #include "udma/pci.h"
 
-/* How often a sleeper with interrupts looks all the same: half of Linux's period (section 10). It
- * is more often where interrupts are seen to be lost. */
-#define TICK_US     100000
 #define TICK_MIN_US 1000
 /* Without interrupts: the first nap and the longest. */
 #define NAP_MIN_US 50
@@ -38,6 +35,8 @@
 #define SPIN_MAX_US 20
 #define SPIN_MIN_US 2
 #define SHORT_US    100
+
+uint64_t udma_ioat_tick_us = 100000;
 
 enum member { KICK, TIMER, INTERRUPT, REMOVAL, EVENTS_MAX };
 
@@ -166,7 +165,7 @@ udma_ioat_get_fd(struct spdk_ioat_chan *chan)
 	}
 	waiting->on = true;
 	waiting->nap_us = NAP_MIN_US;
-	waiting->usual_tick_us = TICK_US;
+	waiting->usual_tick_us = udma_ioat_tick_us;
 	waiting->spin = ticks_of_us(SPIN_MAX_US);
 	/* What is announced from here on interrupts; what was before does not. */
 	waiting->silent_until = UINT64_MAX;
@@ -273,9 +272,10 @@ on_lost_interrupt(struct spdk_ioat_chan *chan)
 
 	waiting->usual_tick_us = spdk_max(waiting->usual_tick_us / 2, TICK_MIN_US);
 	if (!waiting->said_lost) {
-		SPDK_WARNLOG("%s: interrupts are lost, and completions found after up to %u us; "
+		SPDK_WARNLOG("%s: interrupts are lost, and completions found after up to %" PRIu64
+			     " us; "
 			     "who waits looks more often while that goes on\n",
-			     chan->name, TICK_US);
+			     chan->name, udma_ioat_tick_us);
 		waiting->said_lost = true;
 	}
 }
@@ -320,7 +320,7 @@ take_events(struct spdk_ioat_chan *chan)
 		wanted |= events[i].data.u32 == REMOVAL;
 	}
 	if (interrupted) {
-		waiting->usual_tick_us = TICK_US;
+		waiting->usual_tick_us = udma_ioat_tick_us;
 		waiting->missing = false;
 	}
 	if (ticked && interrupted) {

@@ -31,6 +31,12 @@ struct udma_ioat_waiting {
 	uint64_t spin; /* ticks to poll for before a sleep */
 };
 
+/**
+ * How often a sleeper with interrupts looks all the same: half of Linux's period (section 10). It
+ * is more often where interrupts are seen to be lost. Tests make it longer.
+ */
+extern uint64_t udma_ioat_tick_us;
+
 /** The engine was reset and is armed anew: sees to it that it interrupts, and wakes who sleeps. */
 void udma_ioat_waiting_restart(struct spdk_ioat_chan *chan);
 /** Ends it. The engine has been stopped. */
