@@ -522,6 +522,16 @@ interrupts_come_after_abort_and_reset(void **state)
 		assert_int_equal(wait_for(FOREVER), 1);
 		join_helper();
 	}
+	/* Errors interrupt as before, too. */
+	get_ready();
+	assert_int_equal(udma_ioat_abort(g_chan), 0);
+	rig_pause(g_rig);
+	build_bad(90, 0);
+	assert_int_equal(get_ready(), 0);
+	rig_resume(g_rig);
+	sleep_on_fd();
+	assert_int_equal(wait_for(FOREVER), 1);
+	assert_ended(90, UDMA_IOAT_BAD_DESTINATION);
 }
 
 static void

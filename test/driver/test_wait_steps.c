@@ -121,6 +121,15 @@ completes_at(unsigned instruction, void (*start)(void))
 	}
 	assert_ended(0, UDMA_IOAT_OK);
 	g_ended[0].times = 0;
+	/* A program that sleeps on without asking hears of the next one, too. */
+	build(1, 0);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 1);
+	if (!is_readable()) {
+		fail_msg("after a completion behind instruction %u the next one is slept through",
+			 instruction);
+	}
+	assert_int_equal(rig_poll(g_chan, 1), 1);
 	return g_instructions >= instruction;
 }
 
