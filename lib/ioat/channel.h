@@ -110,6 +110,7 @@ struct spdk_ioat_chan {
 	uint64_t doorbells;
 	uint64_t failures; /* requests that have ended with an error */
 	uint64_t untold;   /* those of SPDK's among them that are an error of polls to come */
+	uint64_t kept;     /* errors that a drain has met and will give back */
 	uint64_t recoveries;
 	uint64_t halted_at; /* `completed` at the last halt */
 	unsigned halts;     /* in a row, without a descriptor that succeeded */

@@ -266,20 +266,20 @@ udma_ioat_drain(struct spdk_ioat_chan *chan, uint64_t timeout_us)
 	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
 	uint64_t limit = timeout_us < UINT64_MAX / per_us ? timeout_us * per_us : UINT64_MAX;
 	uint64_t last = chan->request_head; /* callbacks may build more */
-	uint64_t errors = 0;
 	bool in_time = true;
 
 	spdk_ioat_flush(chan);
 	chan->depth++;
 	while (chan->request_tail < last && in_time) {
-		errors += spdk_ioat_process_events(chan) < 0;
+		/* Errors are for the polls of whoever has built what has failed. */
+		chan->kept += spdk_ioat_process_events(chan) < 0;
 		in_time = spdk_get_ticks() - start < limit;
 	}
-	/* They are for the polls of whoever has built what has failed. */
-	if (errors > 0 && !chan->failed) {
-		chan->untold += errors;
+	if (chan->kept > 0 && !chan->failed) {
+		chan->untold += chan->kept;
 		chan->error = -EIO;
 	}
+	chan->kept = 0;
 	return udma_ioat_leave(chan, chan->failed                ? chan->error
 				     : chan->request_tail < last ? -ETIMEDOUT
 								 : 0);
@@ -330,7 +330,7 @@ bring_back(struct spdk_ioat_chan *chan)
 		return rc;
 	}
 	chan->error = chan->refuse = 0;
-	chan->untold = 0;
+	chan->untold = chan->kept = 0;
 	chan->halts = 0;
 	__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
 	rc = udma_ioat_start(chan);

@@ -1345,7 +1345,7 @@ left_attached_at_the_end(void **state)
 #define WITH_4K(test)      cmocka_unit_test_setup_teardown(test, setup_small_pieces, teardown)
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CHANNEL(second_piece_not_registered),
@@ -1405,5 +1405,8 @@ main(void)
 		WITH_CHANNEL(left_attached_at_the_end),
 	};
 
+	if (argc == 2) { /* only those that it names, with wildcards */
+		cmocka_set_test_filter(argv[1]);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,7 +232,7 @@ word_after_the_channel_has_failed(void **state)
 #define WITH_DEVICE(test)  cmocka_unit_test_setup_teardown(test, setup_device, teardown)
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_DEVICE(probe_without_callbacks),
@@ -246,5 +246,8 @@ main(void)
 		WITH_CHANNEL(word_after_the_channel_has_failed),
 	};
 
+	if (argc == 2) { /* only those that it names, with wildcards */
+		cmocka_set_test_filter(argv[1]);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

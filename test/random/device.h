@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * The emulated device (lib/emu) in the thread of the test: it works whenever the driver accesses a
+ * register, looks at the clock or waits, and when the program lets it. How much it does then, and
+ * what it does wrong, comes from the program's random numbers; nothing depends on real time.
+ *
+ * Its registers are heard one by one, as a virtual machine's are, or polled, as those of a program
+ * in user space.
+ *
+ * device.c is what the driver meets, engine.c what the engine does.
+ */
+
+#ifndef TEST_RANDOM_DEVICE_H
+#define TEST_RANDOM_DEVICE_H
+
+#include "check.h"
+#include "emu/watch.h"
+#include "random.h"
+#include "spdk/env.h"
+
+#define RING (1u << UDMA_IOAT_RING_ORDER)
+
+struct device {
+	struct spdk_pci_device pci;
+	struct udma_emu *emu;
+	struct udma_emu_watch watch; /* its bar is the driver's, in both ways of hearing */
+	bool polled;
+	uint64_t random;
+	uint64_t now_us;
+	uint64_t max_piece;
+
+	/* The engine, in positions: they count descriptors as the driver does. */
+	bool armed;    /* since the last RESET */
+	uint64_t base; /* of the slot in CHAINADDR */
+	uint64_t announced;
+	uint64_t done; /* carried out, or skipped by a restart */
+	/* What it has heard in all; what is announced again after a restart is not new. */
+	uint64_t furthest, rung, doorbells;
+
+	/* What it does wrong. */
+	unsigned halt_in;      /* halts at the n-th descriptor from here; 0: does not */
+	unsigned halt_every;   /* and again at each n-th */
+	uint32_t chanerr;      /* with this cause */
+	bool halt_unseen;      /* and does not say so in the completion word */
+	unsigned words_lost;   /* so many completion words do not arrive */
+	uint64_t idle_until;   /* does nothing until then */
+	bool hangs;            /* does nothing until it is reset */
+	bool gone;             /* all registers read as ones */
+	bool ignores_reset;    /* RESET never reads as done */
+	bool reset_is_pending; /* it was written meanwhile */
+	bool no_config;        /* configuration space cannot be accessed */
+
+	/* Statuses (bits by number) that may be because of what it has done to the channel since
+	 * that was brought up. A halt is another matter: it has one request to blame. */
+	uint32_t explains;
+	unsigned halts; /* since then */
+};
+
+extern struct device g_device;
+
+/* To be defined by who keeps the requests. */
+
+/** The channel is armed. \return the position of that slot. */
+uint64_t requests_armed(unsigned slot);
+/** The engine has halted at a position. */
+void requests_halted(uint64_t position, uint32_t chanerr);
+
+/* device.c */
+
+/** Makes the device appear. Once. */
+void device_init(void);
+/** Another one, powered on, and without faults. */
+void device_begin(uint64_t *random);
+void device_end(void);
+/** Ends what it does wrong. */
+void device_heal(void);
+/** Whether it does its work and nothing else. */
+bool device_is_sound(void);
+/** Whether the driver may take it that the engine writes nothing any more. */
+bool device_is_stopped(void);
+
+/* engine.c */
+
+/** Takes in what was announced. */
+void device_look(void);
+/** Looks, and works for a while. */
+void device_turn(void);
+/** Carries out up to so many descriptors. */
+void device_work(unsigned limit);
+/** Halts now, with nothing to blame it on. */
+void device_halt(uint32_t chanerr);
+/** Stores an address that is no slot's as completion word. */
+void device_store_wrong_word(void);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the engine does: its work, one descriptor after the other, and what goes wrong in it. */
+
+#include "device.h"
+
+#include "emu/emu_internal.h"
+#include "spdk/util.h"
+#include "udma/ioat.h"
+
+#define DMACOUNT 0x86
+#define CHANCMD  0x84
+#define RESET    0x20
+
+/** The completion word, where the driver has put it; NULL while there is none. */
+static uint64_t *
+completion_word(void)
+{
+	uint64_t len = 8;
+
+	return g_device.armed
+		       ? g_device.emu->host.grant(NULL, g_device.emu->chan.chancmp, &len, true)
+		       : NULL;
+}
+
+void
+device_look(void)
+{
+	uint16_t count, more;
+
+	if (g_device.gone || !g_device.armed) {
+		return;
+	}
+	memcpy(&count, g_device.watch.bar + DMACOUNT, 2);
+	more = (uint16_t)(count - (uint16_t)(g_device.announced - g_device.base));
+	CHECK(more < RING);
+	g_device.announced += more;
+	g_device.doorbells += more > 0;
+	if (g_device.announced > g_device.furthest) {
+		g_device.rung += g_device.announced - g_device.furthest;
+		g_device.furthest = g_device.announced;
+	}
+	if (more > 0 && !g_device.polled) {
+		udma_emu_write(g_device.emu, DMACOUNT, 2, count);
+	}
+}
+
+/** An engine that fails in the middle of a descriptor has moved some of it. */
+static void
+move_a_part(void)
+{
+	struct udma_emu_channel *chan = &g_device.emu->chan;
+	union spdk_ioat_hw_desc desc;
+	uint64_t part;
+
+	if (!udma_emu_load(g_device.emu, chan->next, &desc, sizeof(desc)) ||
+	    desc.dma.u.control.null) {
+		return;
+	}
+	part = random_below(&g_device.random, desc.generic.size + 1);
+	if (part == 0) {
+		return;
+	}
+	if (desc.generic.u.control.op == SPDK_IOAT_OP_FILL) {
+		udma_emu_repeat(g_device.emu, desc.fill.src_data, 0, desc.fill.dest_addr, part);
+	} else {
+		udma_emu_move(g_device.emu, desc.dma.src_addr, desc.dma.dest_addr, part);
+	}
+}
+
+void
+device_halt(uint32_t chanerr)
+{
+	uint64_t *word = g_device.halt_unseen ? completion_word() : NULL;
+	uint64_t kept = word != NULL ? *word : 0;
+
+	requests_halted(g_device.done, chanerr);
+	g_device.halts++;
+	if (g_device.halts > 1000) {
+		g_device.explains |= 1u << UDMA_IOAT_FAILED;
+	}
+	udma_emu_channel_error(g_device.emu, chanerr);
+	if (word != NULL) {
+		*word = kept;
+	}
+}
+
+static void
+step(void)
+{
+	struct udma_emu_channel *chan = &g_device.emu->chan;
+	uint16_t before = chan->internal;
+	uint64_t *word = g_device.words_lost > 0 ? completion_word() : NULL;
+	uint64_t kept = word != NULL ? *word : 0;
+
+	if (g_device.halt_in > 0 && --g_device.halt_in == 0) {
+		g_device.halt_in = g_device.halt_every;
+		move_a_part();
+		device_halt(g_device.chanerr);
+		return;
+	}
+	udma_emu_step(g_device.emu);
+	/* The driver hands over nothing that an engine would refuse. */
+	CHECK(chan->state != UDMA_EMU_HALTED);
+	g_device.done += (uint16_t)(chan->internal - before);
+	if (word != NULL && *word != kept) {
+		*word = kept;
+		g_device.words_lost--;
+	}
+}
+
+void
+device_work(unsigned limit)
+{
+	const struct udma_emu_channel *chan = &g_device.emu->chan;
+
+	if (g_device.gone || g_device.hangs || g_device.now_us < g_device.idle_until) {
+		return;
+	}
+	while (limit-- > 0 && chan->state == UDMA_EMU_ACTIVE && g_device.emu->may_dma) {
+		step();
+	}
+}
+
+void
+device_turn(void)
+{
+	unsigned how = (unsigned)random_below(&g_device.random, 8);
+
+	device_look();
+	if (g_device.gone) {
+		return;
+	}
+	/* One that is polled does not hear at once, nor show at once what it has done. */
+	if (g_device.polled && how != 7) {
+		udma_emu_watch_look(&g_device.watch);
+	}
+	device_work(how < 4 ? UINT_MAX : how - 4);
+	if (g_device.polled && how != 6) {
+		udma_emu_watch_publish(&g_device.watch);
+	}
+}
+
+void
+device_store_wrong_word(void)
+{
+	uint64_t chain = g_device.emu->chan.chainaddr - g_device.emu->chan.chainaddr % (RING * 64);
+	const uint64_t wrong[] = {
+		UINT64_MAX,
+		chain - 64,
+		chain + RING * 64,
+		g_device.emu->chan.chancmp,
+	};
+	uint64_t *word = completion_word();
+
+	/* Only an engine that runs stores. */
+	if (word == NULL || chain == 0 || device_is_stopped() ||
+	    g_device.emu->chan.state == UDMA_EMU_SUSPENDED) {
+		return;
+	}
+	*word = wrong[random_below(&g_device.random, SPDK_COUNTOF(wrong))];
+	g_device.explains |= 1u << UDMA_IOAT_UNKNOWN;
+}

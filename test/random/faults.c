@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What goes wrong: each choice says which statuses it explains. */
+
+#include "program.h"
+
+#include "emu/emu_internal.h"
+#include "spdk/util.h"
+
+/* Of virtual time; an engine that does nothing for 50 ms hangs (program.c). */
+#define LONGEST_PAUSE_US 10000
+
+#define GONE    (1u << UDMA_IOAT_GONE)
+#define HUNG    (1u << UDMA_IOAT_HUNG)
+#define FAILED  (1u << UDMA_IOAT_FAILED)
+#define ABORTED (1u << UDMA_IOAT_ABORTED)
+
+static void
+halt_soon(void)
+{
+	uint32_t bit = (uint32_t)random_below(&g_random, 28);
+
+	g_device.halt_in = 1 + (unsigned)random_below(&g_random, 12);
+	g_device.halt_every = random_below(&g_random, 16) == 0 ? g_device.halt_in : 0;
+	g_device.halt_unseen = random_below(&g_random, 4) == 0;
+	/* One that gives no cause has to be seen: its status is like that of one just reset. */
+	g_device.chanerr = random_below(&g_random, 64) == 0 ? 0 : 1u << bit;
+	g_device.halt_unseen &= g_device.chanerr != 0;
+	TRACE("  halts at descriptor %u, CHANERR %#x%s%s\n", g_device.halt_in, g_device.chanerr,
+	      g_device.halt_every ? ", and so on" : "", g_device.halt_unseen ? ", unseen" : "");
+}
+
+static void
+halt_idle(void)
+{
+	if (g_device.gone || !g_device.armed || g_device.emu->chan.state != UDMA_EMU_IDLE) {
+		return;
+	}
+	g_device.halt_unseen = random_below(&g_random, 2);
+	TRACE("  halts while idle%s\n", g_device.halt_unseen ? ", unseen" : "");
+	device_halt(1u << random_below(&g_random, 28));
+}
+
+void
+faults_choose(void)
+{
+	switch (random_below(&g_random, 24)) {
+	default:
+		halt_soon();
+		break;
+	case 0:
+	case 1:
+		g_device.words_lost = 1 + (unsigned)random_below(&g_random, 4);
+		TRACE("  %u completion words are lost\n", g_device.words_lost);
+		break;
+	case 2:
+	case 3:
+		g_device.idle_until = g_device.now_us + random_below(&g_random, LONGEST_PAUSE_US);
+		TRACE("  pauses until %" PRIu64 " us\n", g_device.idle_until);
+		break;
+	case 4:
+	case 5:
+		halt_idle();
+		break;
+	case 6:
+		g_device.hangs = true;
+		g_device.explains |= HUNG;
+		TRACE("  hangs\n");
+		break;
+	case 7:
+		g_device.gone = true;
+		g_device.explains |= GONE;
+		TRACE("  is gone\n");
+		break;
+	case 8:
+		g_device.ignores_reset = true;
+		g_device.explains |= FAILED | ABORTED;
+		TRACE("  ignores resets\n");
+		break;
+	case 9:
+		g_device.no_config = true;
+		TRACE("  configuration space fails\n");
+		break;
+	case 10:
+		g_device.pci.internal.removed = true;
+		g_device.explains |= GONE;
+		TRACE("  is said to be removed\n");
+		break;
+	case 11:
+		TRACE("  stores a wrong completion word\n");
+		device_store_wrong_word();
+		break;
+	}
+}
