@@ -150,19 +150,19 @@ a_wait_takes_its_time_and_no_less(void **state)
 	assert_int_equal(wait_for(FOREVER), 1);
 }
 
-static volatile sig_atomic_t g_signals;
+static unsigned g_signals;
 
 static void
 on_signal(int number)
 {
 	(void)number;
-	g_signals++;
+	__atomic_fetch_add(&g_signals, 1, __ATOMIC_RELAXED);
 }
 
 static void *
 interrupt_thread(void *arg)
 {
-	while (g_signals == 0) {
+	while (__atomic_load_n(&g_signals, __ATOMIC_RELAXED) == 0) {
 		usleep(10000);
 		pthread_kill(*(pthread_t *)arg, SIGUSR1);
 	}
@@ -176,7 +176,7 @@ a_signal_ends_a_wait(void **state)
 	pthread_t self = pthread_self(), thread;
 
 	(void)state;
-	g_signals = 0;
+	__atomic_store_n(&g_signals, 0, __ATOMIC_RELAXED);
 	sigaction(SIGUSR1, &action, NULL);
 	rig_pause(g_rig);
 	build(0, 0);
@@ -304,7 +304,7 @@ no_wake_up_is_lost_in_a_race(void **state)
 			assert_true(rc >= 0);
 		}
 	}
-	print_message("slept %u times in %u rounds\n", slept, rounds);
+	printf("# slept %u times in %u rounds\n", slept, rounds);
 }
 
 /* ---- Interrupts that are not what they should be ---- */

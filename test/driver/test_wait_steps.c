@@ -180,8 +180,8 @@ static void
 no_instruction_loses_a_wake_up(void **state)
 {
 	(void)state;
-	print_message("ready: %u instructions\n", try_all(start_ready));
-	print_message("interrupted: %u instructions\n", try_all(start_interrupted));
+	printf("# ready: %u instructions\n", try_all(start_ready));
+	printf("# interrupted: %u instructions\n", try_all(start_interrupted));
 }
 
 int

@@ -19,6 +19,12 @@ spdk_mmio_read_1(const volatile uint8_t *address)
 	return (uint8_t)device_read(address, 1);
 }
 
+static inline uint16_t
+spdk_mmio_read_2(const volatile uint16_t *address)
+{
+	return (uint16_t)device_read(address, 2);
+}
+
 static inline uint32_t
 spdk_mmio_read_4(const volatile uint32_t *address)
 {
