@@ -513,25 +513,19 @@ sleep_on(struct spdk_ioat_chan *chan, const struct wait *wait)
 	}
 }
 
-int
-udma_ioat_wait(struct spdk_ioat_chan *chan, uint64_t timeout_us)
+/** A poll has found nothing. */
+static int __attribute__((noinline)) wait_longer(struct spdk_ioat_chan *chan, uint64_t timeout_us)
 {
 	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
 	struct wait wait = {
+		.start = spdk_get_ticks(),
 		.limit = timeout_us < UINT64_MAX / per_us ? timeout_us * per_us : UINT64_MAX,
 	};
 	int rc;
 
-	spdk_ioat_flush(chan);
-	rc = spdk_ioat_process_events(chan);
-	/* Under load this is all. After callbacks the channel may be gone. */
-	if (rc != 0 || chan->request_tail == chan->request_head) {
-		return rc;
-	}
 	if (timeout_us == 0) {
 		return -ETIMEDOUT;
 	}
-	wait.start = spdk_get_ticks();
 	chan->depth++;
 	rc = spin(chan, &wait);
 	if (!is_over(chan, rc)) {
@@ -539,4 +533,20 @@ udma_ioat_wait(struct spdk_ioat_chan *chan, uint64_t timeout_us)
 		rc = rc < 0 ? rc : sleep_on(chan, &wait);
 	}
 	return udma_ioat_leave(chan, rc);
+}
+
+int
+udma_ioat_wait(struct spdk_ioat_chan *chan, uint64_t timeout_us)
+{
+	int rc;
+
+	if (chan->head != chan->announced) {
+		spdk_ioat_flush(chan);
+	}
+	rc = spdk_ioat_process_events(chan);
+	/* Under load this is all. After callbacks the channel may be gone. */
+	if (rc != 0 || chan->request_tail == chan->request_head) {
+		return rc;
+	}
+	return wait_longer(chan, timeout_us);
 }
