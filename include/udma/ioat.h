@@ -8,6 +8,9 @@
  * Everything here is called from the thread that the channel belongs to, and none of build, flush
  * and poll enters the kernel, takes a lock or allocates, except after an error.
  *
+ * A channel stays with its process. A child of fork() may detach its copy, or end the environment,
+ * which does nothing to the device and calls nothing back; everything else is the parent's.
+ *
  * Recovery. When the engine halts, the next poll finds the request at fault, ends it with its
  * cause, and restarts the engine behind it; everything else goes on. Through spdk/ioat.h a failed
  * request's callback does not run, and one call of spdk_ioat_process_events() returns -EIO for it.

@@ -459,6 +459,7 @@ udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attache
 	memset(chan, 0, sizeof(*chan));
 	chan->device = device;
 	chan->last_control = UDMA_IOAT_CONTROL_COMPLETION_UPDATE;
+	chan->process = getpid();
 	spdk_pci_addr_fmt(chan->name, sizeof(chan->name), &device->addr);
 
 	rc = spdk_pci_device_map_bar(device, 0, &bar, &bus_address, &bar_size);
@@ -503,14 +504,10 @@ drain(struct spdk_ioat_chan *chan)
 	udma_ioat_call_back(chan);
 }
 
-void
-spdk_ioat_detach(struct spdk_ioat_chan *chan)
+/** Ends all requests, and the engine. */
+static void
+finish(struct spdk_ioat_chan *chan)
 {
-	/* A callback of the drain below may ask again. */
-	if (chan == NULL || chan->refuse == -ESHUTDOWN) {
-		return;
-	}
-	udma_ioat_refuse(chan, -ESHUTDOWN);
 	/* A callback of the drain may be one in which this very channel is polled: see call_back().
 	 */
 	chan->depth++;
@@ -526,6 +523,20 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 		chan->depth--;
 	}
 	stop(chan);
+}
+
+void
+spdk_ioat_detach(struct spdk_ioat_chan *chan)
+{
+	/* A callback of the drain below may ask again. */
+	if (chan == NULL || chan->refuse == -ESHUTDOWN) {
+		return;
+	}
+	udma_ioat_refuse(chan, -ESHUTDOWN);
+	/* In a child of fork() the engine and the requests are the parent's. */
+	if (chan->process == getpid()) {
+		finish(chan);
+	}
 	/* Only now: until the engine has stopped, removals of memory wait for it. */
 	udma_ioat_quiesce_remove(chan);
 	udma_ioat_waiting_end(chan);

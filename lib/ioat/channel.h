@@ -122,6 +122,7 @@ struct spdk_ioat_chan {
 	void *completion_line;
 	uint64_t completion_iova;
 	struct spdk_pci_device *device;
+	pid_t process; /* that it belongs to: not a child of fork() */
 	char name[32]; /* the PCI address, for log lines */
 	TAILQ_ENTRY(spdk_ioat_chan) link;
 };

@@ -114,7 +114,8 @@ on_change(void *ctx, struct spdk_mem_map *map, enum spdk_mem_map_notify_action a
 	}
 	pthread_mutex_lock(&g_lock);
 	TAILQ_FOREACH (chan, &g_channels, link) {
-		rc = wait_for(chan);
+		/* A child of fork() has no engine: it stays with the parent, and its memory. */
+		rc = chan->process == getpid() ? wait_for(chan) : 0;
 		if (rc != 0) {
 			break;
 		}

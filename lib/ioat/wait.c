@@ -212,13 +212,13 @@ udma_ioat_waiting_end(struct spdk_ioat_chan *chan)
 		return;
 	}
 	waiting->on = false;
-	if (waiting->interrupt_fd >= 0) {
+	if (waiting->interrupt_fd >= 0 && chan->process == getpid()) {
 		if (!udma_ioat_is_gone(chan)) {
 			write_intrctrl(chan->bar, 0);
 		}
 		udma_pci_interrupts_off(chan->device);
-		waiting->interrupt_fd = -1;
 	}
+	waiting->interrupt_fd = -1;
 	close_all(waiting);
 }
 

@@ -20,7 +20,7 @@ struct entry {
 	struct spdk_pci_device *dev;
 	const struct udma_pci_interrupt_ops *ops;
 	uint32_t count; /* of vectors that are on; 0: none */
-	int kind;       /* enum udma_pci_interrupt_kind */
+	pid_t process;  /* that has switched them on */
 	int fds[VECTORS_MAX];
 	LIST_ENTRY(entry) link;
 };
@@ -71,10 +71,11 @@ udma_pci_hook_interrupts(struct spdk_pci_device *dev, const struct udma_pci_inte
 static void
 switch_off(struct entry *entry)
 {
-	if (entry->count > 0) {
+	/* To a child of fork() they do not belong; what it has open of them, its end closes. */
+	if (entry->count > 0 && entry->process == getpid()) {
 		entry->ops->disable(entry->dev, entry->fds, entry->count);
-		entry->count = 0;
 	}
+	entry->count = 0;
 }
 
 void
@@ -118,7 +119,7 @@ udma_pci_interrupts_on(struct spdk_pci_device *dev, uint32_t count)
 	}
 	rc = entry->ops->enable(dev, entry->fds, count);
 	if (rc > 0) {
-		entry->kind = rc;
+		entry->process = getpid();
 		entry->count = count;
 	}
 	return rc;

@@ -1263,6 +1263,36 @@ fork_while_memory_is_registered(void **state)
 	munmap(memory, 2 * size);
 }
 
+/** A child that ends as its program does takes the channel's copy down, not the parent's engine. */
+static void
+child_of_a_fork_detaches(void **state)
+{
+	uint8_t *memory = spdk_dma_zmalloc(8192, 64, NULL);
+	pid_t child;
+	int status;
+
+	(void)state;
+	rig_pause(g_rig);
+	memset(memory, 0x5a, 4096);
+	assert_int_equal(
+		spdk_ioat_submit_copy(g_chan, NULL, count_call, memory + 4096, memory, 4096), 0);
+	child = fork();
+	if (child == 0) {
+		spdk_ioat_detach(g_chan);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	/* The BAR is shared, as that of a real function is. */
+	assert_int_equal((uint8_t)rig_read16(g_rig, BAR_CHANCMD), 0);
+	assert_int_not_equal(rig_read64(g_rig, BAR_CHAINADDR), 0);
+	rig_resume(g_rig);
+	assert_int_equal(rig_poll(g_chan, 1), 1);
+	assert_memory_equal(memory, memory + 4096, 4096);
+	spdk_dma_free(memory);
+}
+
 static void
 removal_waits_for_the_engine(void **state)
 {
@@ -1399,6 +1429,7 @@ main(int argc, char **argv)
 		WITH_CHANNEL(removal_does_not_trust_a_word_that_is_not_outstanding),
 		WITH_CHANNEL(statistics_begin_at_attach),
 		WITH_CHANNEL(fork_while_memory_is_registered),
+		WITH_CHANNEL(child_of_a_fork_detaches),
 		WITH_CHANNEL(removal_waits_for_the_engine),
 		WITH_CHANNEL(removal_under_an_engine_that_hangs),
 		WITH_CHANNEL(count_wraps_at_16_bits),

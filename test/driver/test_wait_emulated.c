@@ -242,6 +242,27 @@ a_child_takes_nothing(void **state)
 	assert_int_equal(ended, 20);
 }
 
+static void
+a_child_that_detaches_takes_nothing_away(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	wait_often(g_chan[0], 10);
+	assert_true(udma_ioat_get_fd(g_chan[0]) >= 0);
+	child = fork();
+	assert_int_not_equal(child, -1);
+	if (child == 0) {
+		spdk_ioat_detach(g_chan[0]);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	/* Interrupts come as before. */
+	wait_often(g_chan[0], 1000);
+}
+
 /** SPDK's calls, for whoever drives the function by himself: a raw interrupt of the second one. */
 static void
 spdks_calls_give_the_interrupt(void **state)
@@ -287,6 +308,7 @@ main(void)
 		WITH_CHANNELS(a_halt_wakes),
 		WITH_CHANNELS(interrupts_are_held_back),
 		WITH_CHANNELS(a_child_takes_nothing),
+		WITH_CHANNELS(a_child_that_detaches_takes_nothing_away),
 		WITH_CHANNELS(spdks_calls_give_the_interrupt),
 	};
 

@@ -63,6 +63,8 @@ extern struct device g_device;
 
 /** The channel is armed. \return the position of that slot. */
 uint64_t requests_armed(unsigned slot);
+/** A descriptor is announced, for the first time. */
+void requests_announced(uint64_t position, uint32_t control);
 /** The engine has halted at a position. */
 void requests_halted(uint64_t position, uint32_t chanerr);
 

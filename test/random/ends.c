@@ -117,6 +117,24 @@ requests_armed(unsigned slot)
 }
 
 void
+requests_announced(uint64_t position, uint32_t control)
+{
+	const uint32_t completion_update = 0x08, fence = 0x10; /* section 6.1 */
+	uint64_t number = g_requests.noted;
+
+	while (number < g_requests.accepted && request_of(number)->end <= position) {
+		number++;
+	}
+	if (g_requests.chan == NULL || number == g_requests.accepted) {
+		return; /* the driver's own */
+	}
+	CHECK((control & fence) ==
+	      (request_of(number)->fence && request_of(number)->end == position + 1 ? fence : 0));
+	/* One for each batch (section 9), and the last of what is announced ends one. */
+	CHECK(control & completion_update || position + 1 != g_device.announced);
+}
+
+void
 requests_halted(uint64_t position, uint32_t chanerr)
 {
 	g_requests.halted = true;

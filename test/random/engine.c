@@ -8,9 +8,9 @@
 #include "spdk/util.h"
 #include "udma/ioat.h"
 
-#define DMACOUNT 0x86
-#define CHANCMD  0x84
-#define RESET    0x20
+/* Offsets of the hardware reference, section 4, channel 0. */
+#define DMACOUNT  0x86
+#define CHAINADDR 0x90
 
 /** The completion word, where the driver has put it; NULL while there is none. */
 static uint64_t *
@@ -21,6 +21,26 @@ completion_word(void)
 	return g_device.armed
 		       ? g_device.emu->host.grant(NULL, g_device.emu->chan.chancmp, &len, true)
 		       : NULL;
+}
+
+/** What is announced is whole by then. */
+static void
+take_announced(uint64_t until)
+{
+	uint64_t chain, len = sizeof(union spdk_ioat_hw_desc) * RING;
+	const union spdk_ioat_hw_desc *ring;
+
+	if (until <= g_device.furthest) {
+		return; /* announced again after a restart */
+	}
+	memcpy(&chain, g_device.watch.bar + CHAINADDR, 8);
+	ring = g_device.emu->host.grant(NULL, chain - chain % len, &len, false);
+	CHECK(ring != NULL && len == sizeof(*ring) * RING);
+	for (; g_device.furthest < until; g_device.furthest++) {
+		requests_announced(g_device.furthest,
+				   ring[g_device.furthest % RING].generic.u.control_raw);
+		g_device.rung++;
+	}
 }
 
 void
@@ -36,10 +56,7 @@ device_look(void)
 	CHECK(more < RING);
 	g_device.announced += more;
 	g_device.doorbells += more > 0;
-	if (g_device.announced > g_device.furthest) {
-		g_device.rung += g_device.announced - g_device.furthest;
-		g_device.furthest = g_device.announced;
-	}
+	take_announced(g_device.announced);
 	if (more > 0 && !g_device.polled) {
 		udma_emu_write(g_device.emu, DMACOUNT, 2, count);
 	}
