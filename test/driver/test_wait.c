@@ -594,7 +594,7 @@ interrupts_can_be_held_back(void **state)
 #define WITH_TIMER(test) cmocka_unit_test_setup_teardown(test, setup, teardown_wait)
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		WITHOUT_TIMER(nothing_outstanding_is_not_waited_for),
@@ -624,5 +624,9 @@ main(void)
 		WITHOUT_TIMER(interrupts_can_be_held_back),
 	};
 
+	/* Only those of a name, where it is asked for (test/mutations). */
+	if (argc > 1) {
+		cmocka_set_test_filter(argv[1]);
+	}
 	return cmocka_run_group_tests_name("wait", tests, NULL, NULL);
 }
