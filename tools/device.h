@@ -23,7 +23,9 @@
 	"or\n"                                                                                     \
 	"                     a device id; xfercap=12..31 (log2 of the largest transfer);\n"       \
 	"                     iova_bits=32..64; flip=N (spoil one byte in every N-th "             \
-	"descriptor)\n"
+	"descriptor);\n"                                                                           \
+	"                     fault=KIND[:NAME=VALUE]... (error:bit=8:every=1000, hang:at=50, "    \
+	"...)\n"
 
 /** A channel that is open. */
 struct channel {

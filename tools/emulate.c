@@ -42,6 +42,16 @@ static const char help[] =
 	"  --flip=N             spoil one byte in every N-th descriptor\n"
 	"  --error=BIT/N        end every N-th descriptor with this bit of CHANERR (0: source\n"
 	"                       address, 8: read data, 9: write data, 10: operation, ...)\n"
+	"  --fault=FAULT        do wrong what FAULT says, as often as given: KIND[:NAME=VALUE]...\n"
+	"                       kinds: error, halt, hang, delay, flip, late-store, early-source,\n"
+	"                       lost-word, doubled-word, wrong-word, lost-interrupt,\n"
+	"                       spurious-interrupt, reset, ones, removal, config; names: at=N "
+	"(the\n"
+	"                       N-th descriptor), every=N, random=N (one in N), seed, times,\n"
+	"                       source and destination=ADDRESS+LENGTH; for some bit, step (fetch,\n"
+	"                       read, write, status, interrupt), us, word or offset\n"
+	"  --control            read faults from standard input while serving, one a line:\n"
+	"                       [FUNCTION] FAULT, or withdraw for the end of all faults\n"
 	"  --json               print each event as one line of JSON\n"
 	"  --quiet              print nothing but errors\n"
 	"  --help               print this\n"
@@ -61,6 +71,9 @@ struct options {
 	unsigned count;
 	const char *generation;
 	struct udma_emu_config device;
+	struct udma_fault faults[UDMA_FAULTS_MAX];
+	unsigned fault_count;
+	bool control;
 	bool interrupts_given;
 	bool polled;
 	bool json;
@@ -148,6 +161,18 @@ parse_error(const char *text, struct udma_emu_config *device)
 	return STATUS_OK;
 }
 
+static int
+add_fault(const char *text, struct options *options)
+{
+	if (options->fault_count == UDMA_FAULTS_MAX) {
+		complain("more than %d faults are not possible", UDMA_FAULTS_MAX);
+		return STATUS_USAGE;
+	}
+	return emulate_fault("--fault", text, &options->faults[options->fault_count++]) == 0
+		       ? STATUS_OK
+		       : STATUS_USAGE;
+}
+
 enum option_id {
 	OPTION_SOCKET_PATH = 256,
 	OPTION_FD,
@@ -157,6 +182,8 @@ enum option_id {
 	OPTION_XFERCAP,
 	OPTION_FLIP,
 	OPTION_ERROR,
+	OPTION_FAULT,
+	OPTION_CONTROL,
 	OPTION_JSON,
 	OPTION_QUIET,
 	OPTION_HELP,
@@ -194,6 +221,8 @@ parse_value(int option, const char *value, struct options *options)
 		status = option_number("--flip", value, 0, UINT32_MAX, &number);
 		options->device.flip_every = (uint32_t)number;
 		return status;
+	case OPTION_FAULT:
+		return add_fault(value, options);
 	default:
 		return parse_error(value, &options->device);
 	}
@@ -241,6 +270,8 @@ parse(int argc, char **argv, struct options *options)
 		{"xfercap", required_argument, NULL, OPTION_XFERCAP},
 		{"flip", required_argument, NULL, OPTION_FLIP},
 		{"error", required_argument, NULL, OPTION_ERROR},
+		{"fault", required_argument, NULL, OPTION_FAULT},
+		{"control", no_argument, NULL, OPTION_CONTROL},
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"quiet", no_argument, NULL, OPTION_QUIET},
 		{"help", no_argument, NULL, OPTION_HELP},
@@ -252,6 +283,9 @@ parse(int argc, char **argv, struct options *options)
 		switch (option) {
 		case OPTION_POLLED:
 			options->polled = true;
+			break;
+		case OPTION_CONTROL:
+			options->control = true;
 			break;
 		case OPTION_JSON:
 			options->json = true;
@@ -294,6 +328,8 @@ create(struct options *options, struct served *served)
 {
 	struct udma_vu_server_options server = {
 		.device = options->device,
+		.faults = options->faults,
+		.fault_count = options->fault_count,
 		.polled = options->polled,
 		.event = emulate_report_event,
 		.ctx = served,
@@ -328,13 +364,22 @@ start(struct options *options, struct served *served)
 static void
 wait_for_end(struct options *options)
 {
-	struct pollfd done = {.fd = g_done_fd, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = g_done_fd, .events = POLLIN},
+		{.fd = options->control ? STDIN_FILENO : -1, .events = POLLIN},
+	};
 	int timeout = terminal_width(stderr) > 0 ? STATUS_LINE_MS : -1;
 	uint64_t ended = 0, more;
 
 	while (!stop_requested() && ended < options->count) {
 		emulate_report_status(options->served, options->count);
-		if (poll(&done, 1, timeout) == 1 && read(g_done_fd, &more, sizeof(more)) > 0) {
+		if (poll(fds, 2, timeout) <= 0) {
+			continue;
+		}
+		if (fds[1].revents != 0 && !emulate_control(options->served, options->count)) {
+			fds[1].fd = -1; /* its end; the functions are served on */
+		}
+		if (fds[0].revents != 0 && read(g_done_fd, &more, sizeof(more)) > 0) {
 			ended += more;
 		}
 	}

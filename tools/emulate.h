@@ -38,6 +38,13 @@ int emulate_socket_open(struct served *served);
 /** Closes it, and takes its name away. */
 void emulate_socket_close(struct served *served);
 
+/* emulate_control.c */
+
+/** Reads the text of a fault. \param what is called so. \return 0; -EINVAL, said. */
+int emulate_fault(const char *what, const char *text, struct udma_fault *fault);
+/** Does what standard input says, which can be read. \return whether more may come. */
+bool emulate_control(struct served *list, unsigned count);
+
 /* emulate_report.c */
 
 /** Chooses between lines to read and JSON. */
@@ -46,6 +53,8 @@ void emulate_report_init(bool json, bool quiet);
 void emulate_report_ready(const struct served *served, uint16_t device_id);
 /** Tells what happens to a function; from its thread. `ctx` is the struct served. */
 void emulate_report_event(void *ctx, enum udma_vu_event event, uint32_t detail);
+/** A fault was injected; NULL: all were withdrawn. */
+void emulate_report_fault(const struct served *served, const char *fault);
 /** Shows how things are, on a terminal. */
 void emulate_report_status(const struct served *list, unsigned count);
 /** Says what was done. */

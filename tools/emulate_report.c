@@ -145,6 +145,23 @@ emulate_report_event(void *ctx, enum udma_vu_event event, uint32_t detail)
 	}
 }
 
+void
+emulate_report_fault(const struct served *served, const char *fault)
+{
+	if (g_json) {
+		struct json_object *object = json_object_new_object();
+
+		if (fault != NULL) {
+			json_object_object_add(object, "fault", json_of_text(fault));
+		}
+		print_json(served, fault != NULL ? "injected" : "withdrawn", object);
+	} else if (!g_quiet) {
+		print_line(served,
+			   fault != NULL ? "fault %s is injected" : "faults are withdrawn%s",
+			   fault != NULL ? fault : "");
+	}
+}
+
 /** The counts of all functions together. */
 static struct udma_vu_server_counts
 sum(const struct served *list, unsigned count, unsigned *connected)

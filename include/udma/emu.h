@@ -149,10 +149,14 @@ uint64_t udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width);
  */
 void udma_emu_write(struct udma_emu *emu, uint32_t offset, unsigned width, uint64_t value);
 
-/** Reads configuration space, any width and alignment. \return 0; -EINVAL beyond its end. */
+/**
+ * Reads configuration space, any width and alignment.
+ *
+ * \return 0; -EINVAL beyond its end; -EIO by a fault (udma/fault.h).
+ */
 int udma_emu_cfg_read(struct udma_emu *emu, uint32_t offset, void *buf, uint32_t len);
 
-/** Writes configuration space, as bytes in one access. \return 0; -EINVAL beyond its end. */
+/** Writes configuration space, as bytes in one access. \return likewise. */
 int udma_emu_cfg_write(struct udma_emu *emu, uint32_t offset, const void *buf, uint32_t len);
 
 /**
@@ -165,11 +169,13 @@ bool udma_emu_step(struct udma_emu *emu);
 
 /**
  * Tells that time has passed. An interrupt that INTRDELAY holds back is sent when its time has
- * come; nothing else depends on time.
+ * come, and a fault that has an end ends (udma/fault.h); nothing else depends on time.
  */
 void udma_emu_elapse(struct udma_emu *emu, uint32_t us);
 
-/** \return microseconds until an interrupt that is held back is due; UINT32_MAX if there is none.
+/**
+ * \return microseconds until an interrupt that is held back is due, or a fault ends; UINT32_MAX if
+ * there is neither.
  */
 uint32_t udma_emu_interrupt_due(const struct udma_emu *emu);
 

@@ -5,6 +5,7 @@
  */
 
 #include "choices.h"
+#include "fault.h"
 
 /* CHANCMD, beside the two commands that drivers use (section 4.2) */
 #define CHANCMD_RESUME 0x10
@@ -91,6 +92,30 @@ resume(struct udma_emu_channel *chan)
 	}
 }
 
+/** A function that has faults is given a command. \return whether it obeys, now. */
+static bool
+heeds(struct udma_emu *emu, uint8_t command)
+{
+	struct udma_emu_faults *faults = emu->faults;
+
+	if (faults->resetting) {
+		return false;
+	}
+	if (command == SPDK_IOAT_CHANCMD_SUSPEND && faults->stopped) {
+		/* The descriptor in hand is finished first (section 4.2). */
+		faults->suspends = true;
+		return false;
+	}
+	udma_emu_faulty_flush(emu);
+	if (command == SPDK_IOAT_CHANCMD_RESET && udma_emu_fault_takes_reset(emu)) {
+		return false;
+	}
+	if (command == SPDK_IOAT_CHANCMD_RESET || command == CHANCMD_ABORT) {
+		udma_emu_faulty_forget(emu);
+	}
+	return true;
+}
+
 void
 udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
 {
@@ -98,6 +123,9 @@ udma_emu_channel_command(struct udma_emu *emu, uint8_t command)
 
 	if ((command & (command - 1)) != 0 || (command & ~UDMA_EMU_COMMANDS) != 0) {
 		udma_emu_channel_error(emu, UDMA_EMU_COMMAND);
+		return;
+	}
+	if (emu->faulty && !heeds(emu, command)) {
 		return;
 	}
 	switch (command) {
@@ -126,11 +154,10 @@ halts(const struct udma_emu_channel *chan, enum udma_emu_error error)
 	       (error & UDMA_EMU_FATAL_ERRORS);
 }
 
-void
-udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
+static void
+report(struct udma_emu *emu, enum udma_emu_error error, bool halt)
 {
 	struct udma_emu_channel *chan = &emu->chan;
-	bool halt = halts(chan, error);
 
 	chan->chanerr |= error;
 	udma_emu_config_space_error(emu, error);
@@ -149,4 +176,16 @@ udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
 	    (halt || (error & ~chan->chanerrmask))) {
 		udma_emu_interrupts_cause(emu);
 	}
+}
+
+void
+udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error)
+{
+	report(emu, error, halts(&emu->chan, error));
+}
+
+void
+udma_emu_channel_halt(struct udma_emu *emu, enum udma_emu_error error)
+{
+	report(emu, error, true);
 }

@@ -6,6 +6,7 @@
  */
 
 #include "choices.h"
+#include "fault.h"
 
 #define CFG_COMMAND     0x04
 #define CFG_STATUS      0x06
@@ -217,6 +218,13 @@ udma_emu_cfg_read(struct udma_emu *emu, uint32_t offset, void *buf, uint32_t len
 	if (!access_is_valid(offset, len)) {
 		return -EINVAL;
 	}
+	if (emu->faulty && emu->faults->absent) {
+		memset(buf, 0xFF, len);
+		return 0;
+	}
+	if (emu->faulty && udma_emu_fault_takes_config(emu, offset, len)) {
+		return -EIO;
+	}
 	memcpy(buf, &emu->cfg[offset], len);
 	return 0;
 }
@@ -230,6 +238,12 @@ udma_emu_cfg_write(struct udma_emu *emu, uint32_t offset, const void *buf, uint3
 
 	if (!access_is_valid(offset, len)) {
 		return -EINVAL;
+	}
+	if (emu->faulty && emu->faults->absent) {
+		return 0;
+	}
+	if (emu->faulty && udma_emu_fault_takes_config(emu, offset, len)) {
+		return -EIO;
 	}
 	for (i = 0; i < len; i++) {
 		uint8_t rw = emu->cfg_rw[offset + i], w1c = emu->cfg_w1c[offset + i];

@@ -4,7 +4,7 @@
  * A function comes, is reset, and goes.
  */
 
-#include "emu_internal.h"
+#include "fault.h"
 
 #define DEVICE_ID_DEFAULT 0x2021
 
@@ -22,6 +22,26 @@ is_valid(const struct udma_emu_config *config)
 	return udma_emu_part(config->device_id) != NULL && config->xfercap >= XFERCAP_MIN &&
 	       config->xfercap <= XFERCAP_MAX && (config->interrupts & ~INTERRUPTS_ALL) == 0 &&
 	       config->intx_pin <= INTX_PIN_MAX;
+}
+
+/** The faults that the config has words of its own for. */
+static int
+inject_configured(struct udma_emu *emu)
+{
+	const struct udma_emu_config *config = &emu->config;
+	const struct udma_fault error = {
+		.kind = UDMA_FAULT_ERROR, .value = config->error, .every = config->error_every};
+	const struct udma_fault flip = {
+		.kind = UDMA_FAULT_FLIP, .every = config->flip_every, .seed = config->seed};
+	int rc = 0;
+
+	if (config->error_every != 0 && config->error != 0) {
+		rc = udma_emu_inject(emu, &error);
+	}
+	if (rc == 0 && config->flip_every != 0) {
+		rc = udma_emu_inject(emu, &flip);
+	}
+	return rc;
 }
 
 struct udma_emu *
@@ -45,22 +65,30 @@ udma_emu_create(const struct udma_emu_config *config, const struct udma_emu_host
 	emu->part = udma_emu_part(full.device_id);
 	emu->host = *host;
 	emu->ctx = ctx;
-	emu->until_error = full.error_every;
-	emu->until_flip = full.flip_every;
-	emu->random = full.seed;
 	udma_emu_reset(emu);
+	if (inject_configured(emu) != 0) {
+		udma_emu_destroy(emu);
+		errno = ENOMEM;
+		return NULL;
+	}
 	return emu;
 }
 
 void
 udma_emu_destroy(struct udma_emu *emu)
 {
+	if (emu != NULL) {
+		udma_emu_faults_free(emu);
+	}
 	free(emu);
 }
 
 void
 udma_emu_reset(struct udma_emu *emu)
 {
+	if (emu->faulty) {
+		udma_emu_faults_power_on(emu);
+	}
 	emu->genctrl = 0;
 	emu->intrctrl = 0;
 	emu->intrdelay = 0;

@@ -13,6 +13,9 @@
  *   operations.c    copy and fill (section 7)
  *   raid.c          XOR and PQ (section 7)
  *   memory.c        memory, in the pieces that the host grants
+ *   fault.c         faults on demand: which one happens when
+ *   fault_engine.c  what those of the engine do
+ *   fault_text.c    faults as text
  *   watch.c         for hosts: a BAR that is memory and polled
  *   choices.h       what is not known about the hardware, and what we do there (section 16)
  */
@@ -23,6 +26,7 @@
 #include "spdk/ioat_spec.h"
 #include "spdk/util.h"
 #include "udma/emu.h"
+#include "udma/fault.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "registers and descriptors are little-endian, and are used here as they lie in memory"
@@ -123,10 +127,20 @@ struct udma_emu {
 	uint8_t cfg_rw[UDMA_EMU_CFG_SIZE];
 	uint8_t cfg_w1c[UDMA_EMU_CFG_SIZE];
 
-	uint32_t until_error; /* data-moving descriptors until the next error asked for; 0: never */
-	uint32_t until_flip;  /* data-moving descriptors until the next flip; 0: never */
-	uint64_t random;
+	struct udma_emu_faults *faults; /* NULL until one is injected */
+	bool faulty;                    /* there is one, or something that one has left */
 };
+
+/** A pseudo-random number: SplitMix64, by Steele, Lea and Flood (2014). */
+static inline uint64_t
+udma_emu_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9E3779B97F4A7C15ull;
+
+	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
+	z = (z ^ z >> 27) * 0x94D049BB133111EBull;
+	return z ^ z >> 31;
+}
 
 /* parts.c */
 
@@ -165,6 +179,8 @@ void udma_emu_channel_arm(struct udma_emu_channel *chan);
 void udma_emu_channel_settle(struct udma_emu_channel *chan);
 /** Records an error, and halts the channel unless the error lets it go on. */
 void udma_emu_channel_error(struct udma_emu *emu, enum udma_emu_error error);
+/** Records an error, or none, and halts the channel. */
+void udma_emu_channel_halt(struct udma_emu *emu, enum udma_emu_error error);
 
 /* interrupts.c */
 
@@ -178,6 +194,8 @@ void udma_emu_interrupts_cause(struct udma_emu *emu);
 void udma_emu_interrupts_settle(struct udma_emu *emu);
 /** Bit 0 of CHANCTRL was written with 1. */
 void udma_emu_interrupts_rearm(struct udma_emu *emu);
+/** Interrupts without a cause, armed or not, if there is a way. */
+void udma_emu_interrupts_spurious(struct udma_emu *emu);
 
 /* engine.c */
 
@@ -188,11 +206,22 @@ struct udma_emu_work {
 	unsigned slots; /* 2 with an extension */
 };
 
+/** Fetches a descriptor and what belongs to it. */
+enum udma_emu_error udma_emu_fetch(struct udma_emu *emu, struct udma_emu_work *work);
+/** It is done: stores the completion word, if it asks for it, and shows it in CHANSTS. */
+enum udma_emu_error udma_emu_complete(struct udma_emu *emu, const struct udma_emu_work *work);
+/** It counts, be it done or skipped. */
+void udma_emu_count(struct udma_emu *emu, const struct udma_emu_work *work);
+
 /* operations.c */
 
+/** \return what is wrong with a descriptor in itself. */
+enum udma_emu_error udma_emu_check(const struct udma_emu *emu, const union spdk_ioat_hw_desc *desc);
+/** \return whether a good one moves data. */
+bool udma_emu_moves_data(const union spdk_ioat_hw_desc *desc);
 /** Carries out what a descriptor says, without its completion. */
 enum udma_emu_error udma_emu_operate(struct udma_emu *emu, const struct udma_emu_work *work);
-/** Spoils one byte of `len` at an address, if this descriptor's turn has come. */
+/** Spoils one byte of `len` at an address, if a fault says so. */
 void udma_emu_maybe_flip(struct udma_emu *emu, uint64_t iova, uint32_t len);
 
 /* raid.c */
@@ -215,6 +244,10 @@ bool udma_emu_store(struct udma_emu *emu, uint64_t iova, const void *buf, uint64
 /** Stores the completion word as one aligned store, after all stores of data. \return whether
  * granted. */
 bool udma_emu_store_completion(struct udma_emu *emu, uint64_t word);
+/** The same without a fault. */
+bool udma_emu_store_word(struct udma_emu *emu, uint64_t word);
+/** \return whether all of it is granted, and can be mapped. */
+bool udma_emu_is_granted(struct udma_emu *emu, uint64_t iova, uint64_t len, bool write);
 /** Copies from memory to memory. */
 enum udma_emu_error udma_emu_move(struct udma_emu *emu, uint64_t src, uint64_t dst, uint64_t len);
 /** Repeats a pattern of eight bytes, beginning with its byte `phase` % 8. */

@@ -8,6 +8,7 @@
  */
 
 #include "choices.h"
+#include "fault.h"
 
 #define DESCRIPTOR_ALIGN 64
 
@@ -42,8 +43,8 @@ fetch_extension(struct udma_emu *emu, struct udma_emu_work *work)
 	return error;
 }
 
-static enum udma_emu_error
-fetch(struct udma_emu *emu, struct udma_emu_work *work)
+enum udma_emu_error
+udma_emu_fetch(struct udma_emu *emu, struct udma_emu_work *work)
 {
 	struct udma_emu_channel *chan = &emu->chan;
 	enum udma_emu_error error = fetch_slot(emu, &work->desc);
@@ -62,21 +63,24 @@ fetch(struct udma_emu *emu, struct udma_emu_work *work)
 	return UDMA_EMU_NO_ERROR;
 }
 
-static enum udma_emu_error
-carry_out(struct udma_emu *emu, const struct udma_emu_work *work)
+enum udma_emu_error
+udma_emu_complete(struct udma_emu *emu, const struct udma_emu_work *work)
 {
 	struct udma_emu_channel *chan = &emu->chan;
-	enum udma_emu_error error = udma_emu_operate(emu, work);
 
-	if (error != UDMA_EMU_NO_ERROR) {
-		return error;
-	}
 	if (work->desc.generic.u.control.completion_update &&
 	    !udma_emu_store_completion(emu, chan->current | UDMA_EMU_GOOD_COMPLETION)) {
 		return UDMA_EMU_COMPLETION_ADDRESS;
 	}
 	chan->last = chan->current;
 	return UDMA_EMU_NO_ERROR;
+}
+
+void
+udma_emu_count(struct udma_emu *emu, const struct udma_emu_work *work)
+{
+	emu->chan.internal += work->slots;
+	udma_emu_channel_settle(&emu->chan);
 }
 
 bool
@@ -86,12 +90,18 @@ udma_emu_step(struct udma_emu *emu)
 	struct udma_emu_work work;
 	enum udma_emu_error error;
 
+	if (emu->faulty) {
+		return udma_emu_faulty_step(emu);
+	}
 	if (chan->state != UDMA_EMU_ACTIVE || !emu->may_dma) {
 		return false;
 	}
-	error = fetch(emu, &work);
+	error = udma_emu_fetch(emu, &work);
 	if (error == UDMA_EMU_NO_ERROR) {
-		error = carry_out(emu, &work);
+		error = udma_emu_operate(emu, &work);
+	}
+	if (error == UDMA_EMU_NO_ERROR) {
+		error = udma_emu_complete(emu, &work);
 	}
 	if (error != UDMA_EMU_NO_ERROR) {
 		udma_emu_channel_error(emu, error);
@@ -99,8 +109,7 @@ udma_emu_step(struct udma_emu *emu)
 	if (chan->state == UDMA_EMU_HALTED) {
 		return false;
 	}
-	chan->internal += work.slots;
-	udma_emu_channel_settle(chan);
+	udma_emu_count(emu, &work);
 	/* Last of all, so that whoever is interrupted sees everything else (section 9). */
 	if (error == UDMA_EMU_NO_ERROR && work.desc.generic.u.control.int_enable) {
 		udma_emu_interrupts_cause(emu);

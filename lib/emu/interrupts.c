@@ -9,10 +9,16 @@
  */
 
 #include "choices.h"
+#include "fault.h"
 
 static void
 emit(struct udma_emu *emu, struct udma_emu_interrupt interrupt)
 {
+	/* The fall of the line is no interrupt. */
+	if (emu->faulty && interrupt.level &&
+	    udma_emu_fault_takes(emu, UDMA_FAULT_LOST_INTERRUPT) != NULL) {
+		return;
+	}
 	if (emu->host.interrupt != NULL) {
 		emu->host.interrupt(emu->ctx, &interrupt);
 	}
@@ -125,6 +131,25 @@ udma_emu_interrupts_rearm(struct udma_emu *emu)
 	udma_emu_interrupts_settle(emu);
 }
 
+void
+udma_emu_interrupts_spurious(struct udma_emu *emu)
+{
+	struct udma_emu_interrupt_setup setup = udma_emu_config_space_interrupts(emu);
+	struct udma_emu_interrupt line = {.kind = UDMA_EMU_INTX, .level = true};
+
+	if (setup.msix_enabled || setup.msi_enabled) {
+		bool attention = emu->interrupts.attention;
+
+		send_one_way(emu, &setup);
+		emu->interrupts.attention = attention;
+	} else if ((emu->config.interrupts & UDMA_EMU_INTX) && !emu->interrupts.line &&
+		   !setup.intx_disabled && setup.d0) {
+		emit(emu, line);
+		line.level = false;
+		emit(emu, line);
+	}
+}
+
 static void
 clear_msix(struct udma_emu_interrupts *interrupts)
 {
@@ -159,11 +184,22 @@ udma_emu_elapse(struct udma_emu *emu, uint32_t us)
 
 	interrupts->delay_us -= spdk_min(us, interrupts->delay_us);
 	udma_emu_interrupts_settle(emu);
+	if (emu->faulty) {
+		udma_emu_faults_elapse(emu, us);
+	}
 }
 
 uint32_t
 udma_emu_interrupt_due(const struct udma_emu *emu)
 {
-	return emu->interrupts.pending && emu->interrupts.delay_us > 0 ? emu->interrupts.delay_us
-								       : UINT32_MAX;
+	uint32_t due = UINT32_MAX, fault_due;
+
+	if (emu->interrupts.pending && emu->interrupts.delay_us > 0) {
+		due = emu->interrupts.delay_us;
+	}
+	if (emu->faulty) {
+		fault_due = udma_emu_faults_due_in(emu);
+		due = spdk_min(due, fault_due);
+	}
+	return due;
 }

@@ -8,6 +8,7 @@
  */
 
 #include "choices.h"
+#include "fault.h"
 
 #define PATTERN_SIZE 8
 #define BLOCK_SIZE   64
@@ -108,7 +109,7 @@ udma_emu_store(struct udma_emu *emu, uint64_t iova, const void *buf, uint64_t le
 }
 
 bool
-udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
+udma_emu_store_word(struct udma_emu *emu, uint64_t word)
 {
 	uint64_t iova = emu->chan.chancmp;
 	uint64_t n = sizeof(word);
@@ -126,6 +127,29 @@ udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
 		return false;
 	}
 	__atomic_store_n(to, word, __ATOMIC_RELEASE);
+	return true;
+}
+
+bool
+udma_emu_store_completion(struct udma_emu *emu, uint64_t word)
+{
+	return emu->faulty ? udma_emu_faulty_word(emu, word) : udma_emu_store_word(emu, word);
+}
+
+bool
+udma_emu_is_granted(struct udma_emu *emu, uint64_t iova, uint64_t len, bool write)
+{
+	uint64_t n;
+
+	if (goes_round(iova, len)) {
+		return false;
+	}
+	for (; len > 0; len -= n, iova += n) {
+		n = len;
+		if (window(emu, iova, &n, write) == NULL) {
+			return false;
+		}
+	}
 	return true;
 }
 

@@ -5,6 +5,7 @@
  */
 
 #include "choices.h"
+#include "fault.h"
 
 /** Memory as a descriptor names it: the bytes from `split` on lie at the second address. */
 struct span {
@@ -39,26 +40,11 @@ span_at(const struct span *span, uint32_t at, uint32_t *left)
 	return span->second + (at - span->split);
 }
 
-/** A pseudo-random number: SplitMix64, by Steele, Lea and Flood (2014). */
-static uint64_t
-next_random(struct udma_emu *emu)
-{
-	uint64_t z = emu->random += 0x9E3779B97F4A7C15ull;
-
-	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
-	z = (z ^ z >> 27) * 0x94D049BB133111EBull;
-	return z ^ z >> 31;
-}
-
-/** \return the offset of the byte to spoil, if this descriptor's turn has come; else `len`. */
+/** \return the offset of the byte to spoil; `len` for none. */
 static uint32_t
 flip_at(struct udma_emu *emu, uint32_t len)
 {
-	if (emu->until_flip == 0 || --emu->until_flip != 0) {
-		return len;
-	}
-	emu->until_flip = emu->config.flip_every;
-	return next_random(emu) % len;
+	return emu->faulty ? udma_emu_fault_flip(emu, len) : len;
 }
 
 void
@@ -139,41 +125,43 @@ fill(struct udma_emu *emu, const struct spdk_ioat_fill_hw_desc *desc)
 	return error;
 }
 
-/** \return the error that this descriptor shall end with, if its turn has come. */
-static enum udma_emu_error
-error_asked_for(struct udma_emu *emu)
-{
-	if (emu->until_error == 0 || --emu->until_error != 0) {
-		return UDMA_EMU_NO_ERROR;
-	}
-	emu->until_error = emu->config.error_every;
-	return emu->config.error;
-}
-
 enum udma_emu_error
-udma_emu_operate(struct udma_emu *emu, const struct udma_emu_work *work)
+udma_emu_check(const struct udma_emu *emu, const union spdk_ioat_hw_desc *desc)
 {
-	const union spdk_ioat_hw_desc *desc = &work->desc;
 	uint8_t opcode = desc->generic.u.control.op;
-	bool raid = udma_emu_is_raid(emu, opcode);
-	enum udma_emu_error error;
 
-	if (opcode != SPDK_IOAT_OP_COPY && opcode != SPDK_IOAT_OP_FILL && !raid) {
+	if (opcode != SPDK_IOAT_OP_COPY && opcode != SPDK_IOAT_OP_FILL &&
+	    !udma_emu_is_raid(emu, opcode)) {
 		return UDMA_EMU_BAD_OPCODE;
 	}
 	/* A null descriptor moves nothing, yet its size must not be 0 (section 7). */
 	if (desc->generic.size == 0 || desc->generic.size > 1u << emu->config.xfercap) {
 		return UDMA_EMU_BAD_SIZE;
 	}
-	if (opcode == SPDK_IOAT_OP_COPY && desc->dma.u.control.null) {
-		return UDMA_EMU_NO_ERROR;
-	}
-	error = error_asked_for(emu);
-	if (error != UDMA_EMU_NO_ERROR) {
+	return UDMA_EMU_NO_ERROR;
+}
+
+bool
+udma_emu_moves_data(const union spdk_ioat_hw_desc *desc)
+{
+	return desc->generic.u.control.op != SPDK_IOAT_OP_COPY || !desc->dma.u.control.null;
+}
+
+enum udma_emu_error
+udma_emu_operate(struct udma_emu *emu, const struct udma_emu_work *work)
+{
+	const union spdk_ioat_hw_desc *desc = &work->desc;
+	enum udma_emu_error error = udma_emu_check(emu, desc);
+
+	if (error != UDMA_EMU_NO_ERROR || !udma_emu_moves_data(desc)) {
 		return error;
 	}
-	if (raid) {
+	switch (desc->generic.u.control.op) {
+	case SPDK_IOAT_OP_COPY:
+		return copy(emu, &desc->dma);
+	case SPDK_IOAT_OP_FILL:
+		return fill(emu, &desc->fill);
+	default:
 		return udma_emu_raid(emu, work);
 	}
-	return opcode == SPDK_IOAT_OP_FILL ? fill(emu, &desc->fill) : copy(emu, &desc->dma);
 }

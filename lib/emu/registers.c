@@ -9,6 +9,7 @@
  */
 
 #include "choices.h"
+#include "fault.h"
 
 enum general_register {
 	REG_CHANCNT = 0x00,
@@ -207,6 +208,9 @@ load(struct udma_emu *emu, uint16_t offset, uint64_t lanes)
 	if (offset >= REG_MSIX_ADDRESS) {
 		return load_msix(emu, offset);
 	}
+	if (offset == REG_CHANCMD && emu->faulty && emu->faults->resetting) {
+		return SPDK_IOAT_CHANCMD_RESET;
+	}
 	return offset >= REG_CHANCTRL ? load_channel(&emu->chan, offset, lanes)
 				      : load_general(emu, offset, lanes);
 }
@@ -253,6 +257,9 @@ store_channel(struct udma_emu *emu, uint16_t offset, uint64_t value, uint64_t la
 	case REG_CHAINADDR:
 		chan->chainaddr = merge(chan->chainaddr, value, lanes);
 		if (lanes & UDMA_EMU_ARMING_BYTES) {
+			if (emu->faulty && chan->state != UDMA_EMU_ACTIVE) {
+				udma_emu_faulty_forget(emu);
+			}
 			udma_emu_channel_arm(chan);
 		}
 		break;
@@ -380,6 +387,9 @@ udma_emu_read(struct udma_emu *emu, uint32_t offset, unsigned width)
 	if (!access_is_valid(offset, width)) {
 		return 0;
 	}
+	if (emu->faulty && emu->faults->absent) {
+		return low_bytes(width);
+	}
 	offset = canonical(emu, offset);
 	for (i = 0; i < SPDK_COUNTOF(g_registers) && g_registers[i].offset < offset + width; i++) {
 		int up;
@@ -397,7 +407,7 @@ udma_emu_write(struct udma_emu *emu, uint32_t offset, unsigned width, uint64_t v
 {
 	size_t i;
 
-	if (!access_is_valid(offset, width)) {
+	if (!access_is_valid(offset, width) || (emu->faulty && emu->faults->absent)) {
 		return;
 	}
 	offset = canonical(emu, offset);

@@ -14,6 +14,9 @@
  *   nothing is fetched (section 4);
  * - a driver that restarts the channel without RESET must announce another count than it last did.
  *
+ * A function that does not answer (udma/fault.h) is memory full of ones, which is made so again
+ * whenever something else was stored; a RESET that does not end is not heard a second time.
+ *
  * The host changes a register only from the value that it knows: if the driver has stored another
  * one meanwhile, that one stays, and is seen at the next look.
  */
@@ -73,12 +76,30 @@ differ(const struct udma_emu_shadow *a, const struct udma_emu_shadow *b)
 	       a->intrctrl != b->intrctrl;
 }
 
+/** Whether the registers that a driver writes are all ones. */
+static bool
+reads_as_ones(const struct udma_emu_watch *watch)
+{
+	uint64_t all = UINT64_MAX;
+
+	for (uint32_t offset = 0; offset <= DCACTRL_OFFSET; offset += 8) {
+		all &= __atomic_load_n((uint64_t *)(watch->bar + offset), __ATOMIC_RELAXED);
+	}
+	return all == UINT64_MAX;
+}
+
 bool
 udma_emu_watch_changed(const struct udma_emu_watch *watch)
 {
 	struct control control = load_control(watch);
 	struct udma_emu_shadow now = load(watch, &control);
 
+	if (watch->away) {
+		return !reads_as_ones(watch);
+	}
+	if (watch->resetting) {
+		return false;
+	}
 	return control.chancmd != 0 || differ(&now, &watch->shadow);
 }
 
@@ -92,14 +113,25 @@ udma_emu_watch_changed(const struct udma_emu_watch *watch)
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);                   \
 	} while (0)
 
-static void
+/** \return whether it has been carried out. */
+static bool
 command(struct udma_emu_watch *watch, const struct control *control)
 {
 	struct udma_emu_shadow *shadow = &watch->shadow;
 	uint8_t chancmd = control->chancmd;
+	bool resets;
 
-	udma_emu_write(watch->emu, OFFSET(chancmd), 1, chancmd);
-	if (chancmd & SPDK_IOAT_CHANCMD_RESET) {
+	if (!watch->resetting) {
+		udma_emu_write(watch->emu, OFFSET(chancmd), 1, chancmd);
+	}
+	resets = watch->resetting || (chancmd & SPDK_IOAT_CHANCMD_RESET);
+	watch->resetting = udma_emu_read(watch->emu, OFFSET(chancmd), 1) & SPDK_IOAT_CHANCMD_RESET;
+	if (watch->resetting) {
+		__atomic_store_n(AT(watch, uint8_t, chancmd), SPDK_IOAT_CHANCMD_RESET,
+				 __ATOMIC_RELAXED);
+		return false;
+	}
+	if (resets) {
 		udma_emu_write(watch->emu, OFFSET(chanerr), 4, ALL_ERRORS);
 		/* What stands there now was stored before the command, be it a write of ones that
 		 * changed nothing: publishing replaces it by what the model holds, 0. */
@@ -119,6 +151,18 @@ command(struct udma_emu_watch *watch, const struct control *control)
 	udma_emu_watch_publish(watch);
 	__atomic_compare_exchange_n(AT(watch, uint8_t, chancmd), &chancmd, 0, false,
 				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	return true;
+}
+
+/** Nothing answers: whatever is read is ones. */
+static void
+vanish(struct udma_emu_watch *watch)
+{
+	watch->away = true;
+	watch->resetting = false;
+	for (uint32_t offset = 0; offset < UDMA_EMU_BAR_SIZE; offset += 8) {
+		__atomic_store_n((uint64_t *)(watch->bar + offset), UINT64_MAX, __ATOMIC_RELAXED);
+	}
 }
 
 /** The registers without any bearing on what the channel does: they only read back. */
@@ -152,9 +196,14 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 	struct control control = load_control(watch);
 	struct udma_emu_shadow now = load(watch, &control);
 
-	if (control.chancmd != 0) {
-		command(watch, &control);
-		return true;
+	if (watch->away) {
+		if (!reads_as_ones(watch)) {
+			vanish(watch);
+		}
+		return false;
+	}
+	if (control.chancmd != 0 || watch->resetting) {
+		return command(watch, &control);
 	}
 	if (!differ(&now, shadow)) {
 		return false;
@@ -200,6 +249,16 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
 	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
+	if (status == UINT64_MAX) {
+		if (!watch->away) {
+			vanish(watch);
+		}
+		return;
+	}
+	if (watch->away) {
+		udma_emu_watch_publish_all(watch);
+		return;
+	}
 	/* The cause first: whoever sees HALTED asks for it. */
 	if (chanerr != shadow->chanerr_and_mask) {
 		REPLACE(watch, uint64_t, chanerr, shadow->chanerr_and_mask, chanerr);
@@ -212,6 +271,10 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 void
 udma_emu_watch_publish_all(struct udma_emu_watch *watch)
 {
+	if (udma_emu_read(watch->emu, OFFSET(chansts), 8) == UINT64_MAX) {
+		vanish(watch);
+		return;
+	}
 	for (uint32_t offset = 0; offset < UDMA_EMU_BAR_SIZE; offset += 4) {
 		uint32_t value = 0;
 
@@ -223,4 +286,6 @@ udma_emu_watch_publish_all(struct udma_emu_watch *watch)
 		__atomic_store_n((uint32_t *)(watch->bar + offset), value, __ATOMIC_RELAXED);
 	}
 	watch->shadow = load(watch, &(struct control){0});
+	watch->resetting = false;
+	watch->away = false;
 }

@@ -28,6 +28,8 @@ struct udma_emu_watch {
 	struct udma_emu *emu;
 	uint8_t *bar; /* UDMA_EMU_BAR_SIZE bytes, shared with the driver */
 	struct udma_emu_shadow shadow;
+	bool resetting; /* a RESET does not end (udma/fault.h) */
+	bool away;      /* everything reads as ones */
 };
 
 /** Whether the driver has stored something that the model has not been told. Only reads the BAR. */

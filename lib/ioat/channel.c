@@ -124,6 +124,12 @@ udma_ioat_reset_engine(struct spdk_ioat_chan *chan)
 	write_chancmd(chan->bar, SPDK_IOAT_CHANCMD_RESET);
 	patience = patience_of(RESET_LIMIT_US);
 	while (read_chancmd(chan->bar) & SPDK_IOAT_CHANCMD_RESET) {
+		if (read_chansts(chan->bar) == UINT64_MAX) {
+			SPDK_ERRLOG("%s: reset failed: all registers read as ones: the device is "
+				    "gone\n",
+				    chan->name);
+			return -ENODEV;
+		}
 		if (!wait_a_little(&patience)) {
 			SPDK_ERRLOG("%s: reset failed: CHANCMD reads %#x and CHANSTS %#" PRIx64
 				    " after %u ms; the function needs a reset of its own, or the "
@@ -402,6 +408,24 @@ udma_ioat_free(struct spdk_ioat_chan *chan)
 	free(chan);
 }
 
+/** An engine that halts or hangs at a fill still copies. */
+static int
+go_on_without_fill(struct spdk_ioat_chan *chan)
+{
+	int rc;
+
+	SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at a fill: offering "
+		     "copies only\n",
+		     chan->name);
+	chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
+	rc = udma_ioat_reset_engine(chan);
+	if (rc == 0) {
+		forget(chan);
+		rc = udma_ioat_start(chan);
+	}
+	return rc;
+}
+
 /** Everything from the mapped BAR to a channel that takes requests. */
 static int
 bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
@@ -422,18 +446,9 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 		return rc;
 	}
 	rc = udma_ioat_start(chan);
-	/* An engine that halts or hangs at a fill still copies. */
 	if (rc == 0 && (chan->dma_capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) &&
 	    !try_fill(chan)) {
-		SPDK_WARNLOG("%s: the engine says that it can fill, but halts or hangs at a fill: "
-			     "offering copies only\n",
-			     chan->name);
-		chan->dma_capabilities &= ~(uint32_t)SPDK_IOAT_ENGINE_FILL_SUPPORTED;
-		rc = udma_ioat_reset_engine(chan);
-		if (rc == 0) {
-			forget(chan);
-			rc = udma_ioat_start(chan);
-		}
+		rc = udma_ioat_is_gone(chan) ? -ENODEV : go_on_without_fill(chan);
 	}
 	if (rc == 0) {
 		rc = udma_ioat_quiesce_add(chan);

@@ -179,7 +179,10 @@ void udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status
 
 /** Brings up a function in any state. \return 0 and the channel, or a negative errno, logged. */
 int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **chan);
-/** Section 12.1, from any state. Afterwards the engine touches no memory. \return 0; -EIO, logged.
+/**
+ * Section 12.1, from any state. Afterwards the engine touches no memory.
+ *
+ * \return 0; -EIO or -ENODEV, logged.
  */
 int udma_ioat_reset_engine(struct spdk_ioat_chan *chan);
 /** Likewise, by a reset of the whole function (section 2.2) where that is not enough. */

@@ -178,15 +178,6 @@ udma_ioat_get_fd(struct spdk_ioat_chan *chan)
 	return waiting->fd;
 }
 
-/** Whether a reset takes the MSI-X table with it (section 13). */
-static bool
-loses_vectors(const struct spdk_ioat_chan *chan)
-{
-	uint16_t id = chan->device->id.device_id & 0xfffc;
-
-	return id == 0x0c50 || id == 0x6f50;
-}
-
 void
 udma_ioat_waiting_restart(struct spdk_ioat_chan *chan)
 {
@@ -195,7 +186,8 @@ udma_ioat_waiting_restart(struct spdk_ioat_chan *chan)
 	if (!waiting->on) {
 		return;
 	}
-	if (waiting->kind == UDMA_PCI_MSIX && loses_vectors(chan)) {
+	/* Some parts lose the message at a reset (section 13), all at one of the whole function. */
+	if (waiting->interrupt_fd >= 0) {
 		udma_pci_interrupts_again(chan->device);
 	}
 	enable_in_function(chan);
@@ -319,6 +311,8 @@ take_events(struct spdk_ioat_chan *chan)
 		interrupted |= events[i].data.u32 == INTERRUPT;
 		wanted |= events[i].data.u32 == REMOVAL;
 	}
+	/* Of one that is gone the bus may tell by an interrupt. */
+	wanted |= count > 0 && __atomic_load_n(&chan->device->internal.removed, __ATOMIC_RELAXED);
 	if (interrupted) {
 		waiting->usual_tick_us = udma_ioat_tick_us;
 		waiting->missing = false;
@@ -329,7 +323,7 @@ take_events(struct spdk_ioat_chan *chan)
 		on_tick(chan);
 	}
 	if (wanted && !chan->failed) {
-		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the kernel wants the device back");
+		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
 	}
 	if (count > 0) {
 		waiting->armed = false;

@@ -96,7 +96,8 @@ spdk_pci_device_is_removed(struct spdk_pci_device *dev)
 	    udma_pci_real_is_wanted_back(dev)) {
 		__atomic_store_n(&dev->internal.pending_removal, true, __ATOMIC_RELAXED);
 	}
-	return dev->internal.removed ||
+	/* An emulated function's thread sets it. */
+	return __atomic_load_n(&dev->internal.removed, __ATOMIC_RELAXED) ||
 	       __atomic_load_n(&dev->internal.pending_removal, __ATOMIC_RELAXED);
 }
 

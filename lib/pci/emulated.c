@@ -11,8 +11,6 @@
 #include "emulated.h"
 
 #include "env/env_internal.h"
-#include "env/region.h"
-#include "env/translate.h"
 #include "pci_internal.h"
 
 #include "spdk/ioat_spec.h"
@@ -50,9 +48,6 @@
 #define DEVCTL_HIGH     0x99
 #define DEVCTL_HIGH_FLR 0x80
 
-/* A copy is in four regions: ring, source, destination, completion word. */
-#define RECENT_REGIONS 4
-
 static struct {
 	struct udma_emulated *functions;
 	unsigned count;
@@ -66,54 +61,8 @@ static struct {
 	/* The models belong to whoever holds it: the thread, or a configuration access. */
 	pthread_mutex_t lock;
 	unsigned waiting; /* configuration accesses that want the lock */
-	uint32_t due_us;  /* until an interrupt that is held back; the thread's */
-	/* Found before, and true as long as the epoch is: a large copy leaves nothing of the tables
-	 * in the cache that finding them takes. */
-	struct udma_region recent[RECENT_REGIONS];
-	unsigned oldest;
-	uint64_t epoch;
+	bool timed;       /* something ends by itself, with time */
 } g_host = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-/* ---- What the model asks of its host ---- */
-
-static const struct udma_region *
-find_region(uint64_t iova)
-{
-	uint64_t epoch = __atomic_load_n(&udma_translation_epoch, __ATOMIC_ACQUIRE);
-	struct udma_region *oldest = &g_host.recent[g_host.oldest];
-	struct udma_region found;
-
-	if (epoch != g_host.epoch) {
-		memset(g_host.recent, 0, sizeof(g_host.recent));
-		g_host.epoch = epoch;
-	}
-	for (unsigned i = 0; i < RECENT_REGIONS; i++) {
-		if (iova - g_host.recent[i].iova < g_host.recent[i].len) {
-			return &g_host.recent[i];
-		}
-	}
-	if (!udma_region_find(iova, &found)) {
-		return NULL;
-	}
-	*oldest = found;
-	g_host.oldest = (g_host.oldest + 1) % RECENT_REGIONS;
-	return oldest;
-}
-
-static void *
-grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
-{
-	const struct udma_region *region = find_region(iova);
-	uint64_t into;
-
-	(void)ctx;
-	if (region == NULL || (write && !region->writable)) {
-		return NULL;
-	}
-	into = iova - region->iova;
-	*len = spdk_min(*len, region->len - into);
-	return (void *)(uintptr_t)(region->vaddr + into);
-}
 
 /* ---- The thread ---- */
 
@@ -123,20 +72,27 @@ ticks_of_us(uint64_t us)
 	return spdk_get_ticks_hz() / 1000000 * us;
 }
 
+static void
+publish(struct udma_emulated *function)
+{
+	udma_emu_watch_publish(&function->watch);
+	if (function->watch.away != function->away) {
+		udma_emulated_came_or_went(function);
+	}
+}
+
 static bool
 serve(struct udma_emulated *function)
 {
-	uint32_t due_us = udma_emulated_tell_time(function);
 	bool seen = udma_emu_watch_look(&function->watch);
 	bool more = udma_emu_step(function->emu);
 	uint64_t end = more ? spdk_get_ticks() + ticks_of_us(STEPS_US) : 0;
 
-	g_host.due_us = spdk_min(g_host.due_us, due_us);
-
 	for (unsigned i = 1; more && i < STEPS_PER_LOOK && spdk_get_ticks() < end; i++) {
 		more = udma_emu_step(function->emu);
 	}
-	udma_emu_watch_publish(&function->watch);
+	g_host.timed |= udma_emulated_let_time_pass(function);
+	publish(function);
 	return seen || more;
 }
 
@@ -150,7 +106,7 @@ serve_all(void)
 		sched_yield();
 	}
 	pthread_mutex_lock(&g_host.lock);
-	g_host.due_us = UINT32_MAX;
+	g_host.timed = false;
 	for (unsigned i = 0; i < g_host.count; i++) {
 		busy |= serve(&g_host.functions[i]);
 	}
@@ -158,15 +114,21 @@ serve_all(void)
 	return busy;
 }
 
+/** Whoever has the models may be storing to a BAR, and so waiting for the sleeper: it is not waited
+ * for. */
 static bool
 anything_to_see(void)
 {
-	for (unsigned i = 0; i < g_host.count; i++) {
-		if (udma_emu_watch_changed(&g_host.functions[i].watch)) {
-			return true;
-		}
+	bool seen = false;
+
+	if (pthread_mutex_trylock(&g_host.lock) != 0) {
+		return true;
 	}
-	return false;
+	for (unsigned i = 0; !seen && i < g_host.count; i++) {
+		seen = udma_emu_watch_changed(&g_host.functions[i].watch);
+	}
+	pthread_mutex_unlock(&g_host.lock);
+	return seen;
 }
 
 /**
@@ -201,7 +163,7 @@ sleep_until_touched(void)
 		udma_sleep_cancel(&g_host.sleep);
 		return 0;
 	}
-	thread = udma_sleep_wait(&g_host.sleep, g_host.due_us);
+	thread = udma_sleep_wait(&g_host.sleep);
 	if (thread != 0) {
 		nap_until_store();
 	}
@@ -233,6 +195,10 @@ run(void *arg)
 			/* Where sleeping means napping, naps begin short again. */
 			udma_sleep_cancel(&g_host.sleep);
 			idle_since = 0;
+			continue;
+		}
+		if (g_host.timed) {
+			nanosleep(&(struct timespec){.tv_nsec = NAP_MIN_NS}, NULL);
 			continue;
 		}
 		/* The scheduler likes to run the woken where the waker is, and leaves both there
@@ -295,6 +261,27 @@ lock_models(void)
 	__atomic_fetch_sub(&g_host.waiting, 1, __ATOMIC_RELAXED);
 }
 
+struct udma_emulated *
+udma_emulated_lock(const struct spdk_pci_device *device)
+{
+	lock_models();
+	for (unsigned i = 0; i < g_host.count; i++) {
+		if (&g_host.functions[i].device == device) {
+			return &g_host.functions[i];
+		}
+	}
+	pthread_mutex_unlock(&g_host.lock);
+	return NULL;
+}
+
+void
+udma_emulated_unlock(struct udma_emulated *function)
+{
+	publish(function);
+	pthread_mutex_unlock(&g_host.lock);
+	udma_sleep_wake(&g_host.sleep);
+}
+
 static int
 cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
@@ -327,7 +314,7 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 static int
 create(struct udma_emulated *function, unsigned index, const struct udma_emulated_config *config)
 {
-	static const struct udma_emu_host host = {.grant = grant,
+	static const struct udma_emu_host host = {.grant = udma_emulated_grant,
 						  .interrupt = udma_emulated_interrupt};
 	const struct udma_emu_config identity = {
 		.device_id = udma_emu_device_id(config->generation, index),
@@ -335,10 +322,6 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 		.multifunction = config->count > 1,
 		.interrupts = UDMA_EMU_MSIX,
 		.msix_table_in_host = true,
-		.flip_every = config->flip_every,
-		.error_every = config->error_every,
-		.error = config->error,
-		.seed = index,
 	};
 
 	function->interrupt_fd = -1;
@@ -346,6 +329,16 @@ create(struct udma_emulated *function, unsigned index, const struct udma_emulate
 	if (function->emu == NULL) {
 		SPDK_ERRLOG("no memory for an emulated I/OAT function\n");
 		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < config->fault_count; i++) {
+		struct udma_fault fault = config->faults[i];
+		int rc;
+
+		fault.seed += index;
+		rc = udma_emu_inject(function->emu, &fault);
+		if (rc != 0) {
+			return rc;
+		}
 	}
 	function->watch.emu = function->emu;
 	function->watch.bar = g_host.bars + (size_t)index * UDMA_EMU_BAR_SIZE;
@@ -456,7 +449,8 @@ udma_emulated_fini(void)
 	if (g_host.bars != NULL) {
 		munmap(g_host.bars, g_host.bars_size);
 	}
-	memset(g_host.recent, 0, sizeof(g_host.recent));
+	udma_emulated_forget_memory();
+	udma_pci_event_forget();
 	g_host.functions = NULL;
 	g_host.bars = NULL;
 	g_host.count = 0;

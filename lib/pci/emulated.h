@@ -18,7 +18,9 @@ struct udma_emulated {
 	struct spdk_pci_device device;
 	bool hooked;
 	int interrupt_fd; /* an eventfd; -1: nobody listens */
-	uint64_t told;    /* ticks up to which the model knows that time has passed */
+	bool away;        /* it does not answer, */
+	bool removed;     /* and is known to be gone */
+	uint64_t time;    /* ticks up to which it knows that time has passed; 0: it needs not */
 };
 
 /* emulated_interrupt.c */
@@ -26,8 +28,27 @@ struct udma_emulated {
 extern const struct udma_pci_interrupt_ops udma_emulated_interrupts;
 /** As in struct udma_emu_host, for a function as context. */
 void udma_emulated_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt);
-/** Lets time pass for an interrupt that is held back. \return as udma_emu_interrupt_due(). */
-uint32_t udma_emulated_tell_time(struct udma_emulated *function);
+
+/* emulated.c */
+
+/** Locks the models. \return the one of a device; NULL, and not locked, if it is not emulated. */
+struct udma_emulated *udma_emulated_lock(const struct spdk_pci_device *device);
+/** Shows what has changed in it, and unlocks. */
+void udma_emulated_unlock(struct udma_emulated *function);
+
+/* emulated_memory.c */
+
+/** As in struct udma_emu_host. */
+void *udma_emulated_grant(void *ctx, uint64_t iova, uint64_t *len, bool write);
+/** The environment ends: no registration is remembered. */
+void udma_emulated_forget_memory(void);
+
+/* emulated_fault.c */
+
+/** A function does not answer any more, or does again. The models are locked. */
+void udma_emulated_came_or_went(struct udma_emulated *function);
+/** Lets time pass for a fault that has an end. \return whether there is one. */
+bool udma_emulated_let_time_pass(struct udma_emulated *function);
 
 /* sleep.c */
 
@@ -54,10 +75,9 @@ void udma_sleep_cancel(struct udma_sleep *sleep);
 /**
  * Sleeps until a store or a wake, and lets stores through again.
  *
- * \param limit_us sleeps no longer than this; UINT32_MAX: without a limit.
  * \return the thread whose store was stopped and goes on now; 0 if none was.
  */
-uint32_t udma_sleep_wait(struct udma_sleep *sleep, uint32_t limit_us);
+uint32_t udma_sleep_wait(struct udma_sleep *sleep);
 /** Lets the calling thread go to another core, if it is on that of `thread` and there is another.
  */
 void udma_sleep_step_aside(uint32_t thread);

@@ -37,10 +37,23 @@ udma_emulated_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt)
 }
 
 static int
+set_msix(struct spdk_pci_device *device, bool on)
+{
+	uint16_t control;
+	int rc = spdk_pci_device_cfg_read16(device, &control, MSIX_CONTROL);
+
+	if (rc == 0) {
+		control = (uint16_t)(on ? control | MSIX_CONTROL_ENABLE
+					: control & ~MSIX_CONTROL_ENABLE);
+		rc = spdk_pci_device_cfg_write16(device, control, MSIX_CONTROL);
+	}
+	return rc;
+}
+
+static int
 enable(struct spdk_pci_device *device, int *fds, uint32_t count)
 {
 	struct udma_emulated *function = function_of(device);
-	uint16_t control;
 	int rc;
 
 	if (count > 1) {
@@ -50,44 +63,36 @@ enable(struct spdk_pci_device *device, int *fds, uint32_t count)
 	if (rc != 0) {
 		return rc;
 	}
+	rc = set_msix(device, true);
+	if (rc != 0) {
+		udma_pci_close_eventfds(fds, 1);
+		return rc;
+	}
 	__atomic_store_n(&function->interrupt_fd, fds[0], __ATOMIC_RELEASE);
-	spdk_pci_device_cfg_read16(device, &control, MSIX_CONTROL);
-	spdk_pci_device_cfg_write16(device, control | MSIX_CONTROL_ENABLE, MSIX_CONTROL);
 	return UDMA_PCI_MSIX;
 }
 
 static void
 disable(struct spdk_pci_device *device, const int *fds, uint32_t count)
 {
-	struct udma_emulated *function = function_of(device);
-	uint16_t control;
-
-	__atomic_store_n(&function->interrupt_fd, -1, __ATOMIC_RELEASE);
-	/* The access takes the model's lock: no interrupt is on its way afterwards. */
-	spdk_pci_device_cfg_read16(device, &control, MSIX_CONTROL);
-	control &= (uint16_t)~MSIX_CONTROL_ENABLE;
-	spdk_pci_device_cfg_write16(device, control, MSIX_CONTROL);
+	__atomic_store_n(&function_of(device)->interrupt_fd, -1, __ATOMIC_RELEASE);
+	set_msix(device, false);
+	/* No interrupt is on its way any more once the models were ours. */
+	udma_emulated_unlock(udma_emulated_lock(device));
 	udma_pci_close_eventfds(fds, count);
+}
+
+/** After a reset of the whole function. */
+static int
+again(struct spdk_pci_device *device, const int *fds, uint32_t count)
+{
+	(void)fds;
+	(void)count;
+	return set_msix(device, true);
 }
 
 const struct udma_pci_interrupt_ops udma_emulated_interrupts = {
 	.enable = enable,
 	.disable = disable,
+	.again = again,
 };
-
-uint32_t
-udma_emulated_tell_time(struct udma_emulated *function)
-{
-	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
-	uint64_t now = spdk_get_ticks(), passed = (now - function->told) / per_us;
-
-	if (udma_emu_interrupt_due(function->emu) == UINT32_MAX) {
-		function->told = now;
-		return UINT32_MAX;
-	}
-	if (passed > 0) {
-		udma_emu_elapse(function->emu, (uint32_t)spdk_min(passed, UINT32_MAX));
-		function->told += passed * per_us;
-	}
-	return udma_emu_interrupt_due(function->emu);
-}

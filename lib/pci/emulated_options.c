@@ -49,6 +49,17 @@ parse_generation(const char *text, struct udma_emulated_config *config)
 	return 0;
 }
 
+static int
+add_fault(struct udma_emulated_config *config, const struct udma_fault *fault)
+{
+	if (config->fault_count == UDMA_FAULTS_MAX) {
+		SPDK_ERRLOG("UDMA_EMULATE: there are more than %d faults\n", UDMA_FAULTS_MAX);
+		return -EINVAL;
+	}
+	config->faults[config->fault_count++] = *fault;
+	return 0;
+}
+
 /** BIT/N: every n-th descriptor ends with this bit of CHANERR. */
 static int
 parse_error(char *text, struct udma_emulated_config *config)
@@ -66,9 +77,23 @@ parse_error(char *text, struct udma_emulated_config *config)
 	    parse_number("error", slash + 1, 1, UINT32_MAX, &every) != 0) {
 		return -EINVAL;
 	}
-	config->error = 1u << bit;
-	config->error_every = (uint32_t)every;
-	return 0;
+	return add_fault(config, &(struct udma_fault){.kind = UDMA_FAULT_ERROR,
+						      .value = 1ull << bit,
+						      .every = (uint64_t)every});
+}
+
+static int
+parse_fault(const char *text, struct udma_emulated_config *config)
+{
+	char why[UDMA_FAULT_WHY_SIZE];
+	struct udma_fault fault;
+	int rc = udma_fault_parse(text, &fault, why, sizeof(why));
+
+	if (rc != 0) {
+		SPDK_ERRLOG("UDMA_EMULATE: fault is \"%s\": %s\n", text, why);
+		return rc;
+	}
+	return add_fault(config, &fault);
 }
 
 static int
@@ -93,6 +118,9 @@ parse_option(char *option, struct udma_emulated_config *config)
 
 		return parse_error(value ? value : none, config);
 	}
+	if (strcmp(option, "fault") == 0) {
+		return parse_fault(value ? value : "", config);
+	}
 	for (unsigned i = 0; i < SPDK_COUNTOF(ranges); i++) {
 		if (strcmp(option, ranges[i].name) != 0) {
 			continue;
@@ -109,13 +137,16 @@ parse_option(char *option, struct udma_emulated_config *config)
 			config->iova_bits = (unsigned)number;
 			break;
 		default:
-			config->flip_every = (uint32_t)number;
-			break;
+			return number == 0
+				       ? 0
+				       : add_fault(config,
+						   &(struct udma_fault){.kind = UDMA_FAULT_FLIP,
+									.every = (uint64_t)number});
 		}
 		return 0;
 	}
 	SPDK_ERRLOG("UDMA_EMULATE: there is no option \"%s\"; there are generation, xfercap, "
-		    "iova_bits, flip and error, as in UDMA_EMULATE=2,generation=icx\n",
+		    "iova_bits, flip, error and fault, as in UDMA_EMULATE=2,generation=icx\n",
 		    option);
 	return -EINVAL;
 }

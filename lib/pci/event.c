@@ -96,6 +96,51 @@ udma_pci_event_parse(const char *message, size_t len, struct spdk_pci_event *eve
 	return 1;
 }
 
+/* ---- Of devices that the kernel knows nothing of ---- */
+
+#define OWN_EVENTS 64
+
+static struct {
+	pthread_mutex_t lock;
+	struct spdk_pci_event list[OWN_EVENTS];
+	unsigned count;
+} g_own = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void
+udma_pci_event_push(const struct spdk_pci_event *event)
+{
+	pthread_mutex_lock(&g_own.lock);
+	if (g_own.count == OWN_EVENTS) {
+		/* Nobody reads them; the newest say how things are. */
+		memmove(g_own.list, g_own.list + 1, --g_own.count * sizeof(g_own.list[0]));
+	}
+	g_own.list[g_own.count++] = *event;
+	pthread_mutex_unlock(&g_own.lock);
+}
+
+void
+udma_pci_event_forget(void)
+{
+	pthread_mutex_lock(&g_own.lock);
+	g_own.count = 0;
+	pthread_mutex_unlock(&g_own.lock);
+}
+
+static bool
+take_own(struct spdk_pci_event *event)
+{
+	bool there;
+
+	pthread_mutex_lock(&g_own.lock);
+	there = g_own.count > 0;
+	if (there) {
+		*event = g_own.list[0];
+		memmove(g_own.list, g_own.list + 1, --g_own.count * sizeof(g_own.list[0]));
+	}
+	pthread_mutex_unlock(&g_own.lock);
+	return there;
+}
+
 int
 spdk_pci_event_listen(void)
 {
@@ -116,6 +161,7 @@ spdk_pci_event_listen(void)
 			    strerror(-rc));
 		return rc;
 	}
+	udma_pci_event_forget(); /* as the kernel does: what was before is not told */
 	/* Past the system's limit where that is allowed, else up to it. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0) {
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -129,6 +175,9 @@ spdk_pci_get_event(int fd, struct spdk_pci_event *event)
 	char message[MESSAGE_SIZE];
 	int rc;
 
+	if (take_own(event)) {
+		return 1;
+	}
 	/* What is about other devices is read over, or it would hide the next event. */
 	for (;;) {
 		struct sockaddr_nl from = {0};

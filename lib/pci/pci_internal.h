@@ -9,6 +9,7 @@
 
 #include "env/iova.h"
 #include "spdk/env.h"
+#include "udma/fault.h"
 
 /* address.c */
 
@@ -33,6 +34,11 @@ extern const char *udma_pci_claim_dir;
 /** Reads one message of the kernel. \return 1 and an event of a UIO or VFIO device; 0 if it is
  * none. */
 int udma_pci_event_parse(const char *message, size_t len, struct spdk_pci_event *event);
+
+/** Tells spdk_pci_get_event() of a device that the kernel knows nothing of. From any thread. */
+void udma_pci_event_push(const struct spdk_pci_event *event);
+/** Forgets those that nobody has read. */
+void udma_pci_event_forget(void);
 
 /* interrupt.c. Without a log line, unless the bus has one. */
 
@@ -100,13 +106,12 @@ bool udma_pci_is_allowed(const struct spdk_pci_addr *addr);
 
 /** What UDMA_EMULATE asks for. */
 struct udma_emulated_config {
-	unsigned count;       /* channels; 0 for none */
-	unsigned iova_bits;   /* width of the emulated IOMMU; 64 unless asked otherwise */
-	uint8_t xfercap;      /* log2 of the largest transfer */
-	uint32_t flip_every;  /* flip a byte in every n-th descriptor; 0 for never */
-	uint32_t error_every; /* end every n-th descriptor with `error`; 0 for never */
-	uint32_t error;       /* bits of CHANERR */
-	char generation[8];   /* as for udma_emu_device_id() */
+	unsigned count;     /* channels; 0 for none */
+	unsigned iova_bits; /* width of the emulated IOMMU; 64 unless asked otherwise */
+	uint8_t xfercap;    /* log2 of the largest transfer */
+	char generation[8]; /* as for udma_emu_device_id() */
+	struct udma_fault faults[UDMA_FAULTS_MAX];
+	unsigned fault_count;
 };
 
 /** Reads a value of UDMA_EMULATE; NULL asks for none. \return 0; -EINVAL, logged. */

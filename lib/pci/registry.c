@@ -193,7 +193,9 @@ spdk_pci_register_device_provider(struct spdk_pci_device_provider *provider)
 static bool
 is_free(const struct spdk_pci_device *dev)
 {
-	return !dev->internal.attached && !dev->internal.removed && !dev->internal.pending_removal;
+	return !dev->internal.attached &&
+	       !__atomic_load_n(&dev->internal.removed, __ATOMIC_RELAXED) &&
+	       !dev->internal.pending_removal;
 }
 
 /* The lists are about what the library finds; what a program hooks itself, it wants. */

@@ -159,25 +159,20 @@ drain(struct udma_sleep *sleep)
 }
 
 uint32_t
-udma_sleep_wait(struct udma_sleep *sleep, uint32_t limit_us)
+udma_sleep_wait(struct udma_sleep *sleep)
 {
 	struct pollfd fds[2] = {{.fd = sleep->wake_fd, .events = POLLIN},
 				{.fd = sleep->uffd, .events = POLLIN}};
-	struct timespec limit = {.tv_sec = limit_us / 1000000,
-				 .tv_nsec = limit_us % 1000000 * 1000l};
 	struct timespec nap = {.tv_nsec = (long)sleep->nap_ns};
 	uint32_t thread;
 
 	sleep->prepared = false;
 	if (sleep->uffd >= 0) {
-		ppoll(fds, 2, limit_us == UINT32_MAX ? NULL : &limit, NULL);
+		poll(fds, 2, -1);
 		thread = drain(sleep);
 		/* This also lets the store go on that was stopped. */
 		protect(sleep, false);
 		return thread;
-	}
-	if (limit_us < sleep->nap_ns / 1000) {
-		nap = limit;
 	}
 	ppoll(fds, 1, &nap, NULL);
 	drain(sleep);

@@ -296,15 +296,17 @@ write_bar(struct udma_vu_server *server, uint64_t offset, const uint8_t *from, u
 #define DEVCTL_HIGH     0x99
 #define DEVCTL_HIGH_FLR 0x80
 
-static void
+static int
 write_config(struct udma_vu_server *server, uint64_t offset, const uint8_t *from, uint64_t count)
 {
-	udma_emu_cfg_write(server->emu, (uint32_t)offset, from, (uint32_t)count);
-	if (offset <= DEVCTL_HIGH && DEVCTL_HIGH - offset < count &&
+	int rc = udma_emu_cfg_write(server->emu, (uint32_t)offset, from, (uint32_t)count);
+
+	if (rc == 0 && offset <= DEVCTL_HIGH && DEVCTL_HIGH - offset < count &&
 	    (from[DEVCTL_HIGH - offset] & DEVCTL_HIGH_FLR)) {
 		udma_vu_publish(server);
 		udma_vu_tell(server, UDMA_VU_EVENT_RESET, 0);
 	}
+	return rc;
 }
 
 static int
@@ -317,8 +319,12 @@ do_region_read(struct udma_vu_server *server, struct udma_vu_message *message, u
 		return -EINVAL;
 	}
 	if (access->region == UDMA_VU_REGION_CONFIG) {
-		udma_emu_cfg_read(server->emu, (uint32_t)access->offset, server->scratch,
-				  access->count);
+		int rc = udma_emu_cfg_read(server->emu, (uint32_t)access->offset, server->scratch,
+					   access->count);
+
+		if (rc != 0) {
+			return rc; /* a fault */
+		}
 	} else {
 		read_bar(server, access->offset, server->scratch, access->count);
 	}
@@ -327,15 +333,15 @@ do_region_read(struct udma_vu_server *server, struct udma_vu_message *message, u
 	return reply_with(reply, access, sizeof(*access));
 }
 
-static void
+static int
 write_region(struct udma_vu_server *server, const struct udma_vu_region_access *access,
 	     const uint8_t *data)
 {
 	if (access->region == UDMA_VU_REGION_CONFIG) {
-		write_config(server, access->offset, data, access->count);
-	} else {
-		write_bar(server, access->offset, data, access->count);
+		return write_config(server, access->offset, data, access->count);
 	}
+	write_bar(server, access->offset, data, access->count);
+	return 0;
 }
 
 static int
@@ -343,13 +349,14 @@ do_region_write(struct udma_vu_server *server, struct udma_vu_message *message, 
 		struct reply *reply)
 {
 	struct udma_vu_region_access *access = &fixed->access;
+	int rc;
 
 	if (take(message, access, sizeof(*access)) != 0 || check_access(access) != 0 ||
 	    message->size - sizeof(*access) != access->count) {
 		return -EINVAL;
 	}
-	write_region(server, access, message->payload + sizeof(*access));
-	return reply_with(reply, access, sizeof(*access));
+	rc = write_region(server, access, message->payload + sizeof(*access));
+	return rc != 0 ? rc : reply_with(reply, access, sizeof(*access));
 }
 
 /** In order, as far as the first one that is wrong; the answer says how far that was. */
@@ -373,10 +380,9 @@ do_write_multi(struct udma_vu_server *server, struct udma_vu_message *message, u
 		access = (struct udma_vu_region_access){
 			.offset = entry.offset, .region = entry.region, .count = entry.count};
 		if (entry.count == 0 || entry.count > sizeof(entry.data) ||
-		    check_access(&access) != 0) {
+		    check_access(&access) != 0 || write_region(server, &access, entry.data) != 0) {
 			break;
 		}
-		write_region(server, &access, entry.data);
 	}
 	fixed->count = done;
 	return reply_with(reply, &fixed->count, sizeof(fixed->count));

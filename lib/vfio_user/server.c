@@ -148,6 +148,13 @@ make_device(struct udma_vu_server *server)
 		return -ENOMEM;
 	}
 	server->watch.emu = server->emu;
+	for (unsigned i = 0; i < server->options.fault_count; i++) {
+		int rc = udma_emu_inject(server->emu, &server->options.faults[i]);
+
+		if (rc != 0) {
+			return rc;
+		}
+	}
 	return server->options.polled ? make_bar(&server->bar_fd, &server->watch.bar) : 0;
 }
 
@@ -164,7 +171,10 @@ udma_vu_server_create(const struct udma_vu_server_options *options)
 	server->link.fd = -1;
 	server->bar_fd = -1;
 	udma_vu_irqs_init(server);
-	rc = make_device(server);
+	rc = udma_vu_faults_init(server);
+	if (rc == 0) {
+		rc = make_device(server);
+	}
 	if (rc != 0) {
 		udma_vu_server_destroy(server);
 		errno = -rc;
@@ -179,6 +189,7 @@ udma_vu_server_destroy(struct udma_vu_server *server)
 {
 	free_bar(server);
 	udma_emu_destroy(server->emu);
+	udma_vu_faults_fini(server);
 	free(server->scratch);
 	free(server);
 }
@@ -301,8 +312,15 @@ static void
 let_time_pass(struct udma_vu_server *server)
 {
 	uint64_t now = now_us(), passed = now - server->elapsed_at_us;
+	bool waits = udma_emu_interrupt_due(server->emu) != UINT32_MAX;
+	bool begins = waits && !server->waits;
 
 	server->elapsed_at_us = now;
+	server->waits = waits;
+	/* The time before it has begun to wait is not of its time. */
+	if (!waits || begins) {
+		return;
+	}
 	udma_emu_elapse(server->emu, passed < UINT32_MAX ? (uint32_t)passed : UINT32_MAX);
 }
 
@@ -404,6 +422,7 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 		{.fd = server->listen_fd, .events = POLLIN},
 		{.fd = server->link.fd, .events = POLLIN},
 		{.fd = server->irqs[UDMA_VU_IRQ_INTX].unmask_fd, .events = POLLIN},
+		{.fd = server->faults.fd, .events = POLLIN},
 	};
 	struct timespec timeout = {.tv_sec = (time_t)(us / 1000000),
 				   .tv_nsec = (long)(us % 1000000) * 1000};
@@ -411,11 +430,14 @@ wait_and_hear(struct udma_vu_server *server, uint64_t us)
 	if (udma_vu_link_has_output(&server->link)) {
 		fds[2].events |= POLLOUT;
 	}
-	if (ppoll(fds, 4, us == UINT64_MAX ? NULL : &timeout, NULL) < 0) {
+	if (ppoll(fds, 5, us == UINT64_MAX ? NULL : &timeout, NULL) < 0) {
 		return false;
 	}
 	if (fds[0].revents != 0) {
 		return true;
+	}
+	if (fds[4].revents != 0) {
+		udma_vu_faults_take(server);
 	}
 	if (fds[3].revents != 0) {
 		udma_vu_irqs_unmask_signalled(server);
@@ -468,5 +490,6 @@ udma_vu_server_run(struct udma_vu_server *server, int listen_fd, int client_fd, 
 		disconnect_client(server);
 	}
 	udma_vu_dma_guard_thread(NULL);
+	udma_vu_faults_end(server);
 	return rc;
 }

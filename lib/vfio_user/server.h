@@ -12,6 +12,7 @@
 #define UDMA_VFIO_USER_SERVER_H
 
 #include "udma/emu.h"
+#include "udma/fault.h"
 
 struct udma_vu_server;
 
@@ -25,8 +26,10 @@ enum udma_vu_event {
 };
 
 struct udma_vu_server_options {
-	struct udma_emu_config device; /* msix_table_in_host is set by the server */
-	bool polled;                   /* BAR0's registers can be mapped, and are watched */
+	struct udma_emu_config device;   /* msix_table_in_host is set by the server */
+	const struct udma_fault *faults; /* in effect from the beginning */
+	unsigned fault_count;
+	bool polled; /* BAR0's registers can be mapped, and are watched */
 	void (*event)(void *ctx, enum udma_vu_event event, uint32_t detail); /* may be NULL */
 	void *ctx;
 };
@@ -53,6 +56,15 @@ void udma_vu_server_destroy(struct udma_vu_server *server);
  * cannot go on.
  */
 int udma_vu_server_run(struct udma_vu_server *server, int listen_fd, int client_fd, int stop_fd);
+
+/**
+ * Injects a fault (udma/fault.h), from another thread than the server's; it is in effect when this
+ * returns. At a removal only the registers tell of it: the connection stays.
+ *
+ * \param fault NULL: withdraws all.
+ * \return as udma_emu_inject(); -ESHUTDOWN if the server has ended.
+ */
+int udma_vu_server_inject(struct udma_vu_server *server, const struct udma_fault *fault);
 
 struct udma_vu_server_counts udma_vu_server_counts(const struct udma_vu_server *server);
 

@@ -7,6 +7,7 @@
  *   commands.c    what each command does and answers
  *   version.c     the negotiation (section 4)
  *   irqs.c        eventfds and their masks (section 7)
+ *   fault.c       faults that are injected while it serves
  *   socket_dma.c  memory that is reached by messages (section 9)
  *   dma.c         the memory that is mapped (section 5)
  *   link.c        bytes and messages (sections 1 and 2)
@@ -21,6 +22,8 @@
 
 #include "emu/watch.h"
 
+#include <pthread.h>
+
 /** An interrupt of the device, as a client hears it. */
 struct udma_vu_irq_state {
 	int fd;        /* the eventfd, -1 for none */
@@ -28,6 +31,17 @@ struct udma_vu_irq_state {
 	bool masked;
 	bool pending; /* it came while it was masked */
 	bool line;    /* INTx: its level */
+};
+
+/** A fault on its way from another thread. */
+struct udma_vu_faults {
+	pthread_mutex_t lock;
+	pthread_cond_t answered;
+	int fd;                         /* an eventfd: something is asked */
+	const struct udma_fault *fault; /* NULL: withdraw all */
+	bool asked;
+	bool ended; /* nobody answers any more */
+	int rc;
 };
 
 struct udma_vu_server {
@@ -56,6 +70,8 @@ struct udma_vu_server {
 	uint8_t *scratch; /* UDMA_VU_MAX_XFER bytes: what was read of a region */
 	struct udma_vu_server_counts counts;
 	bool was_halted;
+	struct udma_vu_faults faults;
+	bool waits;             /* the device, for time to pass */
 	uint64_t elapsed_at_us; /* until when the device knows that time has passed */
 };
 
@@ -98,6 +114,15 @@ int udma_vu_set_irqs(struct udma_vu_server *server, struct udma_vu_message *mess
 void udma_vu_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt);
 /** The eventfd that unmasks INTx can be read. */
 void udma_vu_irqs_unmask_signalled(struct udma_vu_server *server);
+
+/* fault.c */
+
+int udma_vu_faults_init(struct udma_vu_server *server);
+void udma_vu_faults_fini(struct udma_vu_server *server);
+/** Takes what another thread has to hand over. */
+void udma_vu_faults_take(struct udma_vu_server *server);
+/** The server ends: nobody need wait for it. */
+void udma_vu_faults_end(struct udma_vu_server *server);
 
 /* socket_dma.c */
 

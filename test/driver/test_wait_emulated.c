@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "ioat/channel.h"
+#include "udma/fault.h"
 
 #define FOREVER  UINT64_MAX
 #define HOUR_US  3600000000ull
@@ -191,6 +192,66 @@ a_halt_wakes(void **state)
 }
 
 static void
+lost_interrupts_are_made_up_for(void **state)
+{
+	const struct udma_fault lost = {.kind = UDMA_FAULT_LOST_INTERRUPT, .every = 3, .times = 4};
+	const struct udma_fault spurious = {.kind = UDMA_FAULT_SPURIOUS_INTERRUPT, .every = 2};
+
+	(void)state;
+	udma_ioat_tick_us = 20000;
+	assert_int_equal(udma_fault_inject(g_device[0], &lost), 0);
+	assert_int_equal(udma_fault_inject(g_device[0], &spurious), 0);
+	while (udma_fault_count(g_device[0], UDMA_FAULT_LOST_INTERRUPT) < 4) {
+		wait_often(g_chan[0], 100);
+	}
+	assert_true(udma_fault_count(g_device[0], UDMA_FAULT_SPURIOUS_INTERRUPT) > 0);
+}
+
+static void
+removal_wakes_who_waits_for_nothing(void **state)
+{
+	const struct udma_fault removal = {.kind = UDMA_FAULT_REMOVAL};
+	struct pollfd event = {.fd = udma_ioat_get_fd(g_chan[1]), .events = POLLIN};
+	int rc;
+
+	(void)state;
+	while ((rc = udma_ioat_before_sleep(g_chan[1])) == 0 && poll(&event, 1, 20) == 1) {
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(udma_fault_inject(g_device[1], &removal), 0);
+	assert_int_equal(poll(&event, 1, -1), 1);
+	assert_int_equal(udma_ioat_before_sleep(g_chan[1]), -ENODEV);
+	assert_int_equal(udma_ioat_wait(g_chan[1], FOREVER), -ENODEV);
+	assert_int_equal(udma_fault_withdraw(g_device[1]), 0);
+	assert_int_equal(udma_ioat_reset(g_chan[1]), 0);
+	wait_often(g_chan[1], 100);
+}
+
+static void
+removal_wakes_who_waits_for_a_request(void **state)
+{
+	const struct udma_fault hang = {.kind = UDMA_FAULT_HANG};
+	const struct udma_fault removal = {.kind = UDMA_FAULT_REMOVAL};
+	unsigned ended = 0;
+
+	(void)state;
+	udma_ioat_tick_us = 20000;
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(udma_fault_inject(g_device[1], &hang), 0);
+		assert_int_equal(
+			spdk_ioat_submit_copy(g_chan[1], NULL, NULL, g_memory, g_memory + 4096, 64),
+			0);
+		assert_int_equal(udma_ioat_wait(g_chan[1], 30000), -ETIMEDOUT);
+		assert_int_equal(udma_fault_inject(g_device[1], &removal), 0);
+		assert_int_equal(udma_ioat_wait(g_chan[1], FOREVER), -ENODEV);
+		assert_int_equal(udma_fault_withdraw(g_device[1]), 0);
+		assert_int_equal(udma_ioat_reset(g_chan[1]), 0);
+		copy(g_chan[1], &ended);
+		assert_int_equal(udma_ioat_wait(g_chan[1], FOREVER), 1);
+	}
+}
+
+static void
 interrupts_are_held_back(void **state)
 {
 	struct pollfd event = {.events = POLLIN};
@@ -306,6 +367,9 @@ main(void)
 		WITH_CHANNELS(two_threads_wait_for_a_channel_each),
 		WITH_CHANNELS(one_loop_serves_all_channels),
 		WITH_CHANNELS(a_halt_wakes),
+		WITH_CHANNELS(lost_interrupts_are_made_up_for),
+		WITH_CHANNELS(removal_wakes_who_waits_for_nothing),
+		WITH_CHANNELS(removal_wakes_who_waits_for_a_request),
 		WITH_CHANNELS(interrupts_are_held_back),
 		WITH_CHANNELS(a_child_takes_nothing),
 		WITH_CHANNELS(a_child_that_detaches_takes_nothing_away),

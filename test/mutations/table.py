@@ -276,8 +276,8 @@ MUTATIONS = [
         "		rc = udma_ioat_enable_bus_mastering(chan);\n	}\n	if (rc == 0) {\n"
         "		rc = udma_ioat_reset_hard(chan);"),
     bug("an engine that halts at fills is not attached", CHANNEL, "lessons engine_that_halts_*",
-        "		rc = udma_ioat_reset_engine(chan);\n		if (rc == 0) {\n			forget(chan);",
-        "		rc = -EIO;\n		if (rc == 0) {\n			forget(chan);"),
+        "	rc = udma_ioat_reset_engine(chan);\n	if (rc == 0) {\n		forget(chan);",
+        "	rc = -EIO;\n	if (rc == 0) {\n		forget(chan);"),
 
     # ---- Removal of memory ----
     bug("unregistering does not wait", QUIESCE, "random",
