@@ -12,7 +12,9 @@
  * - CHANCTRL's re-arm bit always reads 0, so that each store of 1 is one;
  * - either half of CHAINADDR counts, as a high half of 0 cannot be seen: until DMACOUNT changes
  *   nothing is fetched (section 4);
- * - a driver that restarts the channel without RESET must announce another count than it last did.
+ * - a driver that restarts the channel without RESET must announce another count than it last did;
+ * - CHANSTS shows ACTIVE before anything of what was announced is carried out: an IDLE or a HALTED
+ *   that the driver reads is never older than a completion word that it has read.
  *
  * A function that does not answer (udma/fault.h) is memory full of ones, which is made so again
  * whenever something else was stored; a RESET that does not end is not heard a second time.
@@ -34,6 +36,7 @@
 
 /** What is loaded before everything else. */
 struct control {
+	uint64_t chainaddr;
 	uint16_t dmacount;
 	uint8_t chancmd;
 };
@@ -43,6 +46,8 @@ load_control(const struct udma_emu_watch *watch)
 {
 	struct control control;
 
+	/* Before the command, for what stands there by then was stored before it. */
+	control.chainaddr = __atomic_load_n(AT(watch, uint64_t, chainaddr), __ATOMIC_ACQUIRE);
 	/* Acquire, of just what the driver stores last: all that it stored before is seen after. */
 	control.dmacount = __atomic_load_n(AT(watch, uint16_t, dmacount), __ATOMIC_ACQUIRE);
 	control.chancmd = __atomic_load_n(AT(watch, uint8_t, chancmd), __ATOMIC_ACQUIRE);
@@ -142,6 +147,8 @@ command(struct udma_emu_watch *watch, const struct control *control)
 		 * be seen to store what they hold already, so they are kept. */
 		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, shadow->chanctrl);
 		udma_emu_write(watch->emu, OFFSET(chancmp), 8, shadow->chancmp);
+		/* One that was not seen before the command is not to be seen behind it. */
+		shadow->chainaddr = control->chainaddr;
 		REPLACE(watch, uint64_t, chainaddr, shadow->chainaddr, 0);
 		/* A count that was loaded before the command was stored before it: after RESET a
 		 * driver rings the doorbell only once it has seen ARMED. */
@@ -237,6 +244,7 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 	if (now.dmacount != shadow->dmacount) {
 		udma_emu_write(watch->emu, OFFSET(dmacount), 2, now.dmacount);
 		shadow->dmacount = now.dmacount;
+		udma_emu_watch_publish(watch);
 	}
 	return true;
 }
@@ -249,7 +257,7 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
 	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
-	if (status == UINT64_MAX) {
+	if (udma_emu_read(watch->emu, OFFSET(chansts), 8) == UINT64_MAX) {
 		if (!watch->away) {
 			vanish(watch);
 		}

@@ -82,9 +82,10 @@ wait_for(const struct spdk_ioat_chan *chan)
 		    is_stopped(chan)) {
 			return 0;
 		}
-		if (position > last || shown > last_shown) {
-			last = spdk_max(position, last);
-			last_shown = spdk_max(shown, last_shown);
+		/* A status that is late looks far ahead in a full ring: any change is progress. */
+		if (position != last || shown != last_shown) {
+			last = position;
+			last_shown = shown;
 			since = spdk_get_ticks();
 		} else if (spdk_get_ticks() - since > limit) {
 			SPDK_ERRLOG(

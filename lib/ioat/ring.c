@@ -312,7 +312,9 @@ hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
 	uint64_t limit = udma_ioat_hang_us * (spdk_get_ticks_hz() / 1000000);
 	uint64_t newly = newly_completed(chan, status);
 
-	if (newly != NOT_OUTSTANDING && newly > chan->progress) {
+	/* Any change is progress: one that is late, and behind what has completed, looks far ahead
+	 * in a full ring. */
+	if (newly != NOT_OUTSTANDING && newly != chan->progress) {
 		chan->progress = newly;
 		chan->waited = 0;
 	} else {

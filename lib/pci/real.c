@@ -149,13 +149,24 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 	return access_cfg(udma_pci_real_of(device), value, len, offset, true);
 }
 
-/** The function must answer to memory accesses before one is made. */
+/**
+ * The function must answer to memory accesses before one is made: the kernel may end the process
+ * (SIGBUS) for one to a function that does not.
+ */
 static int
 enable_memory(struct udma_pci_real *real)
 {
-	uint16_t command;
-	int rc = access_cfg(real, &command, sizeof(command), PCI_COMMAND, false);
+	uint16_t vendor, command;
+	int rc = access_cfg(real, &vendor, sizeof(vendor), 0, false);
 
+	if (rc == 0 && vendor == UINT16_MAX) {
+		SPDK_ERRLOG("%s: configuration space reads as ones: the device is gone or asleep\n",
+			    real->name);
+		return -ENODEV;
+	}
+	if (rc == 0) {
+		rc = access_cfg(real, &command, sizeof(command), PCI_COMMAND, false);
+	}
 	if (rc == 0 && !(command & PCI_COMMAND_MEMORY)) {
 		command |= PCI_COMMAND_MEMORY;
 		rc = access_cfg(real, &command, sizeof(command), PCI_COMMAND, true);

@@ -83,6 +83,42 @@ long_batch_is_no_hang(void **state)
 	}
 }
 
+/** A device that is late to show its status shows one from behind what has completed. */
+static void
+late_status_is_no_hang(void **state)
+{
+	uint64_t ring = rig_read64(g_rig, BAR_CHAINADDR), last;
+
+	(void)state;
+	udma_ioat_hang_us = 80000;
+	rig_pause(g_rig);
+	build(0, 0);
+	build(1, 0);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 2);
+	assert_int_equal(rig_poll(g_chan, 2), 2);
+	last = rig_read64(g_rig, BAR_CHANSTS) & ~0x3full;
+	assert_true(last > ring);
+	for (unsigned i = 0; i < RING - 1; i++) {
+		assert_int_equal(udma_ioat_null(g_chan, 0, on_end, &g_ended[2 + i]), 0);
+	}
+	spdk_ioat_flush(g_chan);
+	/* ACTIVE, and the descriptor in front of the last one. In a full ring that may be the last
+	 * but one of those outstanding. */
+	rig_poke(g_rig, BAR_CHANSTS, 8, last - 64);
+	for (unsigned i = 0; i < 60; i++) {
+		usleep(3000);
+		assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+		if (i > 5) {
+			rig_step(g_rig, 1);
+		}
+	}
+	rig_resume(g_rig);
+	poll_until(2 + RING - 1);
+	assert_ended(0, UDMA_IOAT_OK);
+	assert_int_equal(g_ended[RING].result.status, UDMA_IOAT_OK);
+}
+
 static void
 detach_waits_for_a_long_batch(void **state)
 {
@@ -613,6 +649,7 @@ main(int argc, char **argv)
 		WITH_CHANNEL(engine_hangs),
 		WITH_CHANNEL(time_without_polls_is_no_hang),
 		WITH_CHANNEL(long_batch_is_no_hang),
+		WITH_CHANNEL(late_status_is_no_hang),
 		WITH_CHANNEL(detach_waits_for_a_long_batch),
 		WITH_CHANNEL(removal_waits_for_a_long_batch),
 		WITH_CHANNEL(device_goes),

@@ -480,6 +480,15 @@ detach_with_requests_outstanding(void **state)
 	spdk_free(memory);
 }
 
+static enum udma_ioat_status g_status;
+
+static void
+keep_status(void *arg, const struct udma_ioat_result *result)
+{
+	(void)arg;
+	g_status = result->status;
+}
+
 static void
 detach_from_an_engine_that_cannot_be_reset(void **state)
 {
@@ -491,9 +500,11 @@ detach_from_an_engine_that_cannot_be_reset(void **state)
 	RIG_SET(g_rig, ignore_reset, true);
 	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 8),
 			 0);
+	assert_int_equal(udma_ioat_null(g_chan, 0, keep_status, NULL), 0);
 	spdk_ioat_detach(g_chan);
 	g_chan = NULL;
 	assert_int_equal(g_called, 0);
+	assert_int_equal(g_status, UDMA_IOAT_ABORTED);
 	/* Bus mastering is off, so that nothing is written to what has been freed. */
 	assert_int_equal(udma_emu_cfg_read(g_rig->function.emu, 4, &command, 2), 0);
 	assert_int_equal(command & 4, 0);

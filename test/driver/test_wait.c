@@ -162,19 +162,19 @@ a_wait_takes_its_time_and_no_less(void **state)
 	assert_int_equal(wait_for(FOREVER), 1);
 }
 
-static unsigned g_signals;
-
 static void
 on_signal(int number)
 {
 	(void)number;
-	__atomic_fetch_add(&g_signals, 1, __ATOMIC_RELAXED);
 }
 
+static bool g_signalled; /* what a signal was to end has ended */
+
+/** Again and again, for one may come before the sleep. */
 static void *
-interrupt_thread(void *arg)
+signal_thread(void *arg)
 {
-	while (__atomic_load_n(&g_signals, __ATOMIC_RELAXED) == 0) {
+	while (!__atomic_load_n(&g_signalled, __ATOMIC_RELAXED)) {
 		usleep(10000);
 		pthread_kill(*(pthread_t *)arg, SIGUSR1);
 	}
@@ -188,12 +188,13 @@ a_signal_ends_a_wait(void **state)
 	pthread_t self = pthread_self(), thread;
 
 	(void)state;
-	__atomic_store_n(&g_signals, 0, __ATOMIC_RELAXED);
+	g_signalled = false;
 	sigaction(SIGUSR1, &action, NULL);
 	rig_pause(g_rig);
 	build(0, 0);
-	pthread_create(&thread, NULL, interrupt_thread, &self);
+	pthread_create(&thread, NULL, signal_thread, &self);
 	assert_int_equal(wait_for(FOREVER), -EINTR);
+	__atomic_store_n(&g_signalled, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	rig_resume(g_rig);
 	while (wait_for(FOREVER) == -EINTR) {

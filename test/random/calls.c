@@ -7,6 +7,9 @@
 #include "ioat/channel.h"
 #include "spdk/util.h"
 
+/* A stalled channel is looked at twice in a millisecond. */
+#define LOOK_INTERVAL_US 1000
+
 /* Calls inside callbacks of calls. */
 #define DEPTH_MAX 3
 
@@ -14,9 +17,15 @@ static struct {
 	unsigned depth;
 	unsigned in_calls; /* that call back */
 	bool detaching;
-	unsigned draining; /* whose polls keep their errors to themselves, until they are over */
-	int error;         /* what polls of a channel that has failed return */
-	uint64_t claimed;  /* events that polls have counted */
+	unsigned draining;   /* whose polls keep their errors to themselves, until they are over */
+	int error;           /* what polls of a channel that has failed return */
+	uint64_t watched_at; /* a poll has found nothing, of a device that is gone */
+	uint64_t claimed;    /* events that polls have counted */
+	/* The callback that ran last. */
+	struct {
+		uint64_t number, at_us, events;
+		unsigned in_calls;
+	} told;
 	/* Counters, as a channel was brought up. */
 	struct udma_ioat_stats stats;
 	uint64_t rung, doorbells;
@@ -86,6 +95,9 @@ act(enum in_callback in_callback)
 	case SUBMIT:
 		call_build(true);
 		break;
+	case BUILD:
+		call_build(false);
+		break;
 	case BUILD_AND_FLUSH:
 		call_build(false);
 		call_build(false);
@@ -117,18 +129,30 @@ act(enum in_callback in_callback)
 }
 
 static void
+ended(uint64_t number, const struct udma_ioat_result *result)
+{
+	const struct request *request;
+
+	device_look();
+	request = requests_end(number, result);
+	g.told.number = number;
+	g.told.at_us = g_device.now_us;
+	g.told.events = g_requests.events;
+	g.told.in_calls = g.in_calls;
+	act(request->in_callback);
+}
+
+static void
 on_success(void *arg)
 {
-	device_look();
-	act(requests_end((uintptr_t)arg, NULL)->in_callback);
+	ended((uintptr_t)arg, NULL);
 }
 
 static void
 on_end(void *arg, const struct udma_ioat_result *result)
 {
-	device_look();
 	TRACE("    %zu: %s\n", (size_t)arg, udma_ioat_status_text(result->status));
-	act(requests_end((uintptr_t)arg, result)->in_callback);
+	ended((uintptr_t)arg, result);
 }
 
 static struct iovec *
@@ -328,6 +352,11 @@ call_build(bool flush)
 		return;
 	}
 	request_foresee(request);
+	if (request->kind == COPYV && random_below(&g_random, 16) == 0) {
+		request->source.piece[0].len++; /* more than there is room for */
+		CHECK(build(request, false) == -EINVAL);
+		return;
+	}
 	hand_over(request, flush);
 }
 
@@ -393,22 +422,41 @@ check_error(int rc)
 	g.error = rc;
 }
 
+/** A device that is gone, with descriptors announced, is noticed by the next look but one. */
+static void
+check_noticed(uint64_t start, int rc)
+{
+	bool waits = g_device.gone && rc == 0 && g_requests.noted < g_requests.accepted &&
+		     request_of(g_requests.noted)->first < g_device.furthest;
+
+	if (!waits || g.watched_at < g_device.gone_at) {
+		g.watched_at = waits ? start : 0;
+		return;
+	}
+	CHECK(start - g.watched_at <= LOOK_INTERVAL_US);
+}
+
 void
 call_poll(void)
 {
 	struct call call;
-	uint64_t own;
+	uint64_t own, said, start = g_device.now_us;
 	int rc;
 
 	if (g_requests.chan == NULL) {
 		return;
 	}
 	call = enter(BEHIND_A_HALT);
+	said = device_said();
 	rc = spdk_ioat_process_events(call.chan);
 	TRACE("  polled: %d\n", rc);
 	if (!leave(&call)) {
 		return;
 	}
+	/* All that the completion word says to be done, be it the word of a poll before. */
+	CHECK(channel_has_failed() || g_requests.noted == g_requests.accepted ||
+	      request_of(g_requests.noted)->end > said);
+	check_noticed(start, rc);
 	/* What polls in callbacks have counted is not counted again. */
 	own = (g_requests.events - call.events) - (g.claimed - call.claimed);
 	if (rc >= 0) {
@@ -438,7 +486,9 @@ claim_rest(const struct call *call)
 void
 call_drain(void)
 {
+	uint64_t limit = random_below(&g_random, 200000);
 	struct call call;
+	bool works = device_is_sound() && !g_requests.halted && limit > 100000;
 	int rc;
 
 	if (g_requests.chan == NULL) {
@@ -446,7 +496,7 @@ call_drain(void)
 	}
 	call = enter(BEHIND_A_HALT);
 	g.draining++;
-	rc = udma_ioat_drain(call.chan, random_below(&g_random, 100000));
+	rc = udma_ioat_drain(call.chan, limit);
 	g.draining--;
 	TRACE("  drained: %d\n", rc);
 	if (!leave(&call)) {
@@ -458,6 +508,13 @@ call_drain(void)
 		check_error(rc);
 	} else {
 		CHECK(rc == (g_requests.noted >= call.accepted ? 0 : -ETIMEDOUT));
+		CHECK(rc == 0 || !works);
+	}
+	/* It comes back with the last that was built before, whatever callbacks have built. */
+	if (rc == 0 && g.told.number + 1 == call.accepted && g_requests.events > call.events &&
+	    g.told.events == g_requests.events && g.told.in_calls == g.in_calls + 1 &&
+	    request_of(g.told.number)->in_callback == DO_NOTHING) {
+		CHECK(g_device.now_us - g.told.at_us < LOOK_INTERVAL_US);
 	}
 }
 
@@ -564,6 +621,9 @@ call_attach(void)
 		return;
 	}
 	g_requests.halted = false;
+	if (!g_device.gone && random_below(&g_random, 4) == 0) {
+		device_leave_running();
+	}
 	rc = spdk_ioat_probe(NULL, accept_device, take_channel);
 	TRACE("  attached: %d\n", rc);
 	CHECK((rc == 0) == (g_requests.chan != NULL) || g_device.pci.internal.removed);
@@ -593,7 +653,8 @@ call_detach(void)
 	TRACE("  detached\n");
 	requests_forget();
 	g.error = 0;
-	CHECK(device_is_stopped() || g_device.ignores_reset);
+	/* An engine that ignores resets is kept from the bus. */
+	CHECK(device_is_stopped() || g_device.no_config);
 }
 
 void

@@ -9,8 +9,10 @@
 #include "spdk/ioat.h"
 #include "spdk/mmio.h"
 #include "spdk/util.h"
+#include "udma/fault.h"
 
 /* Offsets of the hardware reference, section 4, channel 0. */
+#define CHANCTRL  0x80
 #define CHANCMD   0x84
 #define DMACOUNT  0x86
 #define CHAINADDR 0x90
@@ -97,6 +99,8 @@ device_write(volatile void *address, unsigned width, uint64_t value)
 	if (g_device.polled || (offset >= CHAINADDR && offset < CHAINADDR + 8)) {
 		memcpy(g_device.watch.bar + offset, &value, width);
 	}
+	/* What goes wrong is to be seen in memory, and to stop the engine (section 4.1). */
+	CHECK(offset != CHANCTRL || (value & 0x0c) == 0x0c);
 	if (offset == CHAINADDR + 4) {
 		take_chain();
 	}
@@ -191,6 +195,9 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 	if (g_device.no_config) {
 		return -EIO;
 	}
+	/* Nobody lets an engine onto the bus that has something to do (section 14.5). */
+	CHECK(offset != COMMAND || !(*(uint16_t *)value & BUS_MASTER) ||
+	      g_device.emu->chan.state == UDMA_EMU_HALTED || g_device.gone);
 	return g_device.gone ? 0 : udma_emu_cfg_write(g_device.emu, offset, value, len);
 }
 
@@ -265,8 +272,10 @@ device_heal(void)
 		udma_emu_watch_publish_all(&g_device.watch);
 		g_device.armed = false;
 	}
+	udma_emu_withdraw(g_device.emu);
+	g_device.injected = 0;
 	g_device.halt_in = g_device.halt_every = g_device.words_lost = 0;
-	g_device.idle_until = 0;
+	g_device.idle_until = g_device.slow_us = 0;
 	g_device.hangs = g_device.gone = g_device.ignores_reset = g_device.no_config = false;
 	g_device.reset_is_pending = false;
 	g_device.pci.internal.removed = false;
@@ -275,9 +284,10 @@ device_heal(void)
 bool
 device_is_sound(void)
 {
-	return g_device.halt_in == 0 && g_device.words_lost == 0 && !g_device.hangs &&
-	       !g_device.gone && !g_device.ignores_reset && !g_device.no_config &&
-	       !g_device.pci.internal.removed;
+	return g_device.now_us >= g_device.idle_until && g_device.slow_us == 0 &&
+	       g_device.halt_in == 0 && g_device.injected == 0 && g_device.words_lost == 0 &&
+	       !g_device.hangs && !g_device.gone && !g_device.ignores_reset &&
+	       !g_device.no_config && !g_device.pci.internal.removed;
 }
 
 bool

@@ -26,6 +26,7 @@ struct device {
 	struct udma_emu *emu;
 	struct udma_emu_watch watch; /* its bar is the driver's, in both ways of hearing */
 	bool polled;
+	bool missed; /* it did not look at its registers, or show them, at its last turn */
 	uint64_t random;
 	uint64_t now_us;
 	uint64_t max_piece;
@@ -45,11 +46,14 @@ struct device {
 	bool halt_unseen;      /* and does not say so in the completion word */
 	unsigned words_lost;   /* so many completion words do not arrive */
 	uint64_t idle_until;   /* does nothing until then */
+	unsigned slow_us;      /* and pauses for so long behind each descriptor */
 	bool hangs;            /* does nothing until it is reset */
-	bool gone;             /* all registers read as ones */
+	bool gone;             /* all registers read as ones, */
+	uint64_t gone_at;      /* since then */
 	bool ignores_reset;    /* RESET never reads as done */
 	bool reset_is_pending; /* it was written meanwhile */
 	bool no_config;        /* configuration space cannot be accessed */
+	unsigned injected;     /* faults of the emulated device's own (udma/fault.h) */
 
 	/* Statuses (bits by number) that may be because of what it has done to the channel since
 	 * that was brought up. A halt is another matter: it has one request to blame. */
@@ -63,7 +67,7 @@ extern struct device g_device;
 
 /** The channel is armed. \return the position of that slot. */
 uint64_t requests_armed(unsigned slot);
-/** A descriptor is announced, for the first time. */
+/** A descriptor is announced, perhaps once more after a restart. */
 void requests_announced(uint64_t position, uint32_t control);
 /** The engine has halted at a position. */
 void requests_halted(uint64_t position, uint32_t chanerr);
@@ -90,8 +94,12 @@ void device_look(void);
 void device_turn(void);
 /** Carries out up to so many descriptors. */
 void device_work(unsigned limit);
+/** As a process that was killed leaves it: the kernel has taken the bus from it. */
+void device_leave_running(void);
 /** Halts now, with nothing to blame it on. */
 void device_halt(uint32_t chanerr);
+/** \return the position up to which the completion word says that all is done. */
+uint64_t device_said(void);
 /** Stores an address that is no slot's as completion word. */
 void device_store_wrong_word(void);
 

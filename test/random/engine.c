@@ -25,22 +25,23 @@ completion_word(void)
 
 /** What is announced is whole by then. */
 static void
-take_announced(uint64_t until)
+take_announced(uint64_t from, uint64_t until)
 {
 	uint64_t chain, len = sizeof(union spdk_ioat_hw_desc) * RING;
 	const union spdk_ioat_hw_desc *ring;
 
-	if (until <= g_device.furthest) {
-		return; /* announced again after a restart */
+	if (from == until) {
+		return;
 	}
 	memcpy(&chain, g_device.watch.bar + CHAINADDR, 8);
 	ring = g_device.emu->host.grant(NULL, chain - chain % len, &len, false);
 	CHECK(ring != NULL && len == sizeof(*ring) * RING);
-	for (; g_device.furthest < until; g_device.furthest++) {
-		requests_announced(g_device.furthest,
-				   ring[g_device.furthest % RING].generic.u.control_raw);
-		g_device.rung++;
+	for (; from < until; from++) {
+		requests_announced(from, ring[from % RING].generic.u.control_raw);
+		/* After a restart some are announced once more. */
+		g_device.rung += from >= g_device.furthest;
 	}
+	g_device.furthest = spdk_max(g_device.furthest, until);
 }
 
 void
@@ -56,7 +57,7 @@ device_look(void)
 	CHECK(more < RING);
 	g_device.announced += more;
 	g_device.doorbells += more > 0;
-	take_announced(g_device.announced);
+	take_announced(g_device.announced - more, g_device.announced);
 	if (more > 0 && !g_device.polled) {
 		udma_emu_write(g_device.emu, DMACOUNT, 2, count);
 	}
@@ -86,16 +87,36 @@ move_a_part(void)
 }
 
 void
-device_halt(uint32_t chanerr)
+device_leave_running(void)
 {
-	uint64_t *word = g_device.halt_unseen ? completion_word() : NULL;
-	uint64_t kept = word != NULL ? *word : 0;
+	const uint16_t no_bus_master = 0x0002;
 
+	udma_emu_cfg_write(g_device.emu, 4, &no_bus_master, 2);
+	if (!g_device.polled) {
+		udma_emu_write(g_device.emu, CHAINADDR, 8, 64);
+		udma_emu_write(g_device.emu, DMACOUNT, 2, 5);
+	}
+	g_device.armed = false;
+}
+
+/** The engine halts; the descriptor that is next is the one to blame. */
+static void
+take_halt(uint32_t chanerr)
+{
 	requests_halted(g_device.done, chanerr);
 	g_device.halts++;
 	if (g_device.halts > 1000) {
 		g_device.explains |= 1u << UDMA_IOAT_FAILED;
 	}
+}
+
+void
+device_halt(uint32_t chanerr)
+{
+	uint64_t *word = g_device.halt_unseen ? completion_word() : NULL;
+	uint64_t kept = word != NULL ? *word : 0;
+
+	take_halt(chanerr);
 	udma_emu_channel_error(g_device.emu, chanerr);
 	if (word != NULL) {
 		*word = kept;
@@ -117,9 +138,15 @@ step(void)
 		return;
 	}
 	udma_emu_step(g_device.emu);
-	/* The driver hands over nothing that an engine would refuse. */
-	CHECK(chan->state != UDMA_EMU_HALTED);
 	g_device.done += (uint16_t)(chan->internal - before);
+	/* The driver hands over nothing that an engine would refuse by itself. */
+	CHECK(chan->state != UDMA_EMU_HALTED || g_device.injected > 0);
+	if (chan->state == UDMA_EMU_HALTED) {
+		take_halt(chan->chanerr);
+	}
+	if (g_device.slow_us > 0) {
+		g_device.idle_until = g_device.now_us + g_device.slow_us;
+	}
 	if (word != NULL && *word != kept) {
 		*word = kept;
 		g_device.words_lost--;
@@ -134,7 +161,8 @@ device_work(unsigned limit)
 	if (g_device.gone || g_device.hangs || g_device.now_us < g_device.idle_until) {
 		return;
 	}
-	while (limit-- > 0 && chan->state == UDMA_EMU_ACTIVE && g_device.emu->may_dma) {
+	while (limit-- > 0 && chan->state == UDMA_EMU_ACTIVE && g_device.emu->may_dma &&
+	       g_device.now_us >= g_device.idle_until) {
 		step();
 	}
 }
@@ -145,17 +173,36 @@ device_turn(void)
 	unsigned how = (unsigned)random_below(&g_device.random, 8);
 
 	device_look();
-	if (g_device.gone) {
+	/* One that is polled does nothing at all in a pause. */
+	if (g_device.gone || (g_device.polled && g_device.now_us < g_device.idle_until)) {
 		return;
 	}
-	/* One that is polled does not hear at once, nor show at once what it has done. */
-	if (g_device.polled && how != 7) {
+	/* And it does not hear at once, nor show at once what it has done. */
+	if (g_device.polled && (how != 7 || g_device.missed)) {
 		udma_emu_watch_look(&g_device.watch);
 	}
 	device_work(how < 4 ? UINT_MAX : how - 4);
-	if (g_device.polled && how != 6) {
+	if (g_device.polled && (how != 6 || g_device.missed)) {
 		udma_emu_watch_publish(&g_device.watch);
 	}
+	g_device.missed = how >= 6 && !g_device.missed;
+}
+
+uint64_t
+device_said(void)
+{
+	const uint64_t *word = completion_word();
+	uint64_t chain, into;
+
+	if (word == NULL) {
+		return g_device.base;
+	}
+	memcpy(&chain, g_device.watch.bar + CHAINADDR, 8);
+	into = (*word & ~0x3full) - (chain - chain % (RING * 64));
+	if (into >= RING * 64) {
+		return g_device.base;
+	}
+	return g_device.announced - (g_device.announced - (into / 64 + 1)) % RING;
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "emu/emu_internal.h"
 #include "spdk/util.h"
+#include "udma/fault.h"
 
 /* Of virtual time; an engine that does nothing for 50 ms hangs (program.c). */
 #define LONGEST_PAUSE_US 10000
@@ -41,6 +42,44 @@ halt_idle(void)
 	device_halt(1u << random_below(&g_random, 28));
 }
 
+/** A fault of the emulated device's own: it halts between any two steps of a descriptor. */
+static void
+halt_at_a_step(void)
+{
+	const struct udma_fault fault = {
+		.kind = random_below(&g_random, 2) ? UDMA_FAULT_HALT : UDMA_FAULT_ERROR,
+		.step = (enum udma_fault_step)random_below(&g_random, UDMA_FAULT_STEPS),
+		.value = 1u << random_below(&g_random, 28),
+		.at = 1 + random_below(&g_random, 12),
+		.times = 1,
+	};
+
+	if (g_device.injected < UDMA_FAULTS_MAX && udma_emu_inject(g_device.emu, &fault) == 0) {
+		g_device.injected++;
+		TRACE("  %s at descriptor %" PRIu64 ", step %u, CHANERR %#" PRIx64 "\n",
+		      udma_fault_name(fault.kind), fault.at, fault.step, fault.value);
+	}
+}
+
+/** Stores come late and sources are read early, as far as fences allow: nothing may depend on it.
+ */
+static void
+reorder(void)
+{
+	const struct udma_fault fault = {
+		.kind = random_below(&g_random, 2) ? UDMA_FAULT_LATE_STORE
+						   : UDMA_FAULT_EARLY_SOURCE,
+		.every = 1,
+		.one_in = 2,
+		.seed = random_next(&g_random),
+	};
+
+	if (g_device.injected < UDMA_FAULTS_MAX && udma_emu_inject(g_device.emu, &fault) == 0) {
+		g_device.injected++;
+		TRACE("  %s\n", udma_fault_name(fault.kind));
+	}
+}
+
 void
 faults_choose(void)
 {
@@ -58,6 +97,19 @@ faults_choose(void)
 		g_device.idle_until = g_device.now_us + random_below(&g_random, LONGEST_PAUSE_US);
 		TRACE("  pauses until %" PRIu64 " us\n", g_device.idle_until);
 		break;
+	case 12:
+		g_device.slow_us = (unsigned)random_below(&g_random, LONGEST_PAUSE_US / 2);
+		TRACE("  takes %u us for each descriptor\n", g_device.slow_us);
+		break;
+	case 13:
+	case 14:
+	case 15:
+		halt_at_a_step();
+		break;
+	case 16:
+	case 17:
+		reorder();
+		break;
 	case 4:
 	case 5:
 		halt_idle();
@@ -69,6 +121,7 @@ faults_choose(void)
 		break;
 	case 7:
 		g_device.gone = true;
+		g_device.gone_at = g_device.now_us;
 		g_device.explains |= GONE;
 		TRACE("  is gone\n");
 		break;

@@ -20,6 +20,7 @@ enum in_callback {
 	DO_NOTHING,
 	POLL,
 	SUBMIT,
+	BUILD,
 	BUILD_AND_FLUSH,
 	FLUSH,
 	DRAIN,

@@ -594,6 +594,25 @@ configuration_space_that_ends_early(void **state)
 	assert_int_equal(spdk_pci_device_cfg_read32(g_device[0], &value, 0x17c), 0);
 }
 
+/** A function that does not answer: its registers are not touched, for that may end the process. */
+static void
+a_function_that_reads_as_ones_is_not_mapped(void **state)
+{
+	uint64_t phys, size;
+	uint32_t ones = UINT32_MAX;
+	void *addr;
+	int fd;
+
+	(void)state;
+	start();
+	fd = open(tree_path("device/" F0), O_WRONLY);
+	assert_int_equal(pwrite(fd, &ones, sizeof(ones), CFG_AT), sizeof(ones));
+	close(fd);
+	assert_int_equal(spdk_pci_device_map_bar(g_device[0], 0, &addr, &phys, &size), -ENODEV);
+	assert_null(addr);
+	assert_logged_once(F0 ": configuration space reads as ones: the device is gone or asleep");
+}
+
 static void
 a_function_is_reset_where_it_can_be(void **state)
 {
@@ -761,6 +780,7 @@ main(void)
 		WITH_MACHINE(a_device_that_is_no_function),
 		WITH_MACHINE(a_bar_that_cannot_be_mapped),
 		WITH_MACHINE(configuration_space_that_ends_early),
+		WITH_MACHINE(a_function_that_reads_as_ones_is_not_mapped),
 		WITH_MACHINE(a_function_is_reset_where_it_can_be),
 		WITH_MACHINE(memory_that_cannot_be_mapped),
 		WITH_MACHINE(more_than_may_be_locked),

@@ -169,6 +169,35 @@ rearm_in_answer_to_an_interrupt_is_seen(void **state)
 	assert_int_equal(polled->interrupts, 3);
 }
 
+/** Or the channel would be armed again, just after the driver has found that it is HALTED. */
+static void
+chain_stored_before_reset_is_gone(void **state)
+{
+	struct polled *polled = *state;
+
+	polled->regs->chainaddr = 0x1000;
+	reset(polled);
+	assert_int_equal(polled->regs->chainaddr, 0);
+	assert_false(udma_emu_watch_look(&polled->watch));
+	assert_int_equal(polled->regs->chansts, SPDK_IOAT_CHANSTS_HALTED);
+}
+
+/** A driver that finds IDLE takes everything for done: it must not be from before the doorbell. */
+static void
+announced_descriptors_show_before_they_are_carried_out(void **state)
+{
+	struct polled *polled = *state;
+
+	reset(polled);
+	polled->regs->chainaddr = 0x1000;
+	udma_emu_watch_look(&polled->watch);
+	udma_emu_watch_publish(&polled->watch);
+	assert_int_equal(polled->regs->chansts, SPDK_IOAT_CHANSTS_ARMED);
+	polled->regs->dmacount = 1;
+	udma_emu_watch_look(&polled->watch);
+	assert_int_equal(polled->regs->chansts, SPDK_IOAT_CHANSTS_ACTIVE);
+}
+
 int
 main(void)
 {
@@ -181,6 +210,9 @@ main(void)
 						destroy),
 		cmocka_unit_test_setup_teardown(mask_stored_before_reset_is_told_to_the_model,
 						create, destroy),
+		cmocka_unit_test_setup_teardown(chain_stored_before_reset_is_gone, create, destroy),
+		cmocka_unit_test_setup_teardown(
+			announced_descriptors_show_before_they_are_carried_out, create, destroy),
 	};
 
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
