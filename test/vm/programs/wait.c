@@ -10,7 +10,8 @@
 #include "spdk/ioat.h"
 #include "udma/ioat.h"
 
-#define BYTES 4096
+/* Large enough that the engine is still at work when the program is about to sleep. */
+#define BYTES (2u << 20)
 
 static bool
 want(void *ctx, struct spdk_pci_device *device)
@@ -70,6 +71,37 @@ wait_for_copies(struct spdk_ioat_chan *chan, int loop, uint8_t *memory, unsigned
 	return 0;
 }
 
+/** Prints the lines of the kernel's table that are of functions in user space: how many of what. */
+static void
+print_interrupts(void)
+{
+	static const char *const names[] = {"vfio-msix", "vfio-msi", "vfio-intx",
+					    "uio_pci_generic"};
+	FILE *file = fopen("/proc/interrupts", "r");
+	char line[512];
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		unsigned long long sum = 0, count;
+		char *at = strchr(line, ':');
+		int length;
+
+		for (size_t i = 0; i < 4 && at != NULL; i++) {
+			if (strstr(line, names[i]) != NULL) {
+				at++;
+				while (sscanf(at, "%llu%n", &count, &length) == 1) {
+					sum += count;
+					at += length;
+				}
+				printf("%s: %llu interrupts\n", names[i], sum);
+				break;
+			}
+		}
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -82,9 +114,8 @@ main(int argc, char **argv)
 	    chan == NULL) {
 		return 1;
 	}
-	memory = spdk_dma_zmalloc(2 * BYTES, BYTES, NULL);
-	if (memory == NULL ||
-	    epoll_ctl(loop, EPOLL_CTL_ADD, udma_ioat_get_fd(chan), &event) != 0) {
+	memory = spdk_dma_zmalloc(2 * BYTES, 4096, NULL);
+	if (memory == NULL || epoll_ctl(loop, EPOLL_CTL_ADD, udma_ioat_get_fd(chan), &event) != 0) {
 		return 1;
 	}
 	if (strcmp(argv[1], "gone") == 0) {
@@ -93,6 +124,7 @@ main(int argc, char **argv)
 		rc = rc != -ENODEV;
 	} else {
 		rc = wait_for_copies(chan, loop, memory, (unsigned)atoi(argv[1]));
+		print_interrupts();
 	}
 	spdk_dma_free(memory);
 	spdk_ioat_detach(chan);
