@@ -112,8 +112,9 @@ device_explain_none(void)
 
 	udma_pci_scan(count_function, &census);
 	if (census.count == 0) {
-		complain("no I/OAT channel: this machine has none. On one that has, bind it to "
-			 "vfio-pci; here, use an emulated one: --emulate");
+		complain("no I/OAT channel: this machine has none. On one that has, 'udma setup "
+			 "config' (scripts/setup.sh) binds it to vfio-pci; here, use an emulated "
+			 "one: --emulate");
 		return;
 	}
 	if (census.usable > 0) {
@@ -125,7 +126,8 @@ device_explain_none(void)
 	}
 	spdk_pci_addr_fmt(address, sizeof(address), &census.first.addr);
 	complain("no I/OAT channel to use: none of the machine's %u is bound to vfio-pci or a UIO "
-		 "driver (%s: %s). Bind one to vfio-pci, or use an emulated one: --emulate",
+		 "driver (%s: %s). As root, 'udma setup config' (scripts/setup.sh) does that; or "
+		 "use an emulated one: --emulate",
 		 census.count, address,
 		 census.first.driver[0] != '\0' ? census.first.driver : "no driver");
 }
@@ -150,7 +152,7 @@ add_channel(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *io
 	channel->ioat = ioat;
 	channel->kind = device_kind(device);
 	spdk_pci_addr_fmt(channel->address, sizeof(channel->address), &address);
-	udma_ioat_get_stats(ioat, &channel->before);
+	udma_ioat_get_stats(ioat, &channel->before, sizeof(channel->before));
 }
 
 int
@@ -207,10 +209,11 @@ channel_stats(const struct channel *channel)
 {
 	struct udma_ioat_stats stats;
 
-	udma_ioat_get_stats(channel->ioat, &stats);
+	udma_ioat_get_stats(channel->ioat, &stats, sizeof(stats));
 	stats.requests -= channel->before.requests;
 	stats.completed -= channel->before.completed;
 	stats.descriptors -= channel->before.descriptors;
 	stats.doorbells -= channel->before.doorbells;
+	stats.failed -= channel->before.failed;
 	return stats;
 }

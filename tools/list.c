@@ -6,6 +6,7 @@
 #include "list.h"
 #include "tool.h"
 
+#include "pci/pci_internal.h"
 #include "spdk/string.h"
 #include "udma/pci.h"
 
@@ -37,8 +38,6 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 fine; 1 failed; 2 wrong usage, or no device.\n";
 
-#define PATH_BYTES 64
-
 static struct entry *
 add(struct entries *entries)
 {
@@ -54,26 +53,6 @@ add(struct entries *entries)
 	return &larger[entries->count++];
 }
 
-/** The name of a process, "" if it is not known. */
-static void
-name_of_process(pid_t pid, char *name, size_t size)
-{
-	char path[PATH_BYTES];
-	FILE *file;
-
-	name[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	file = fopen(path, "re");
-	if (file == NULL) {
-		return;
-	}
-	if (fgets(name, (int)size, file) == NULL) {
-		name[0] = '\0';
-	}
-	name[strcspn(name, "\n")] = '\0';
-	fclose(file);
-}
-
 static int
 add_real(void *ctx, const struct udma_pci_function *function)
 {
@@ -85,7 +64,8 @@ add_real(void *ctx, const struct udma_pci_function *function)
 	entry->function = *function;
 	entry->kind = "real";
 	if (function->holder > 0) {
-		name_of_process(function->holder, entry->holder_name, sizeof(entry->holder_name));
+		udma_pci_process_name(function->holder, entry->holder_name,
+				      sizeof(entry->holder_name));
 	}
 	return 0;
 }
@@ -109,7 +89,7 @@ add_emulated(void *ctx, struct spdk_pci_device *device)
 	entry->function.usable = true;
 	entry->function.holder = getpid();
 	entry->kind = "emulated";
-	name_of_process(getpid(), entry->holder_name, sizeof(entry->holder_name));
+	udma_pci_process_name(getpid(), entry->holder_name, sizeof(entry->holder_name));
 }
 
 static bool
@@ -128,7 +108,7 @@ note_capabilities(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_ch
 
 	for (unsigned i = 0; i < entries->count; i++) {
 		if (spdk_pci_addr_compare(&entries->list[i].function.addr, &address) == 0) {
-			entries->list[i].capabilities = spdk_ioat_get_dma_capabilities(ioat);
+			entries->list[i].capabilities = udma_ioat_get_capabilities(ioat);
 		}
 	}
 	spdk_ioat_detach(ioat);

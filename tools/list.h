@@ -15,7 +15,7 @@
 struct entry {
 	struct udma_pci_function function;
 	const char *kind;
-	uint32_t capabilities; /* 0: not known */
+	unsigned capabilities; /* enum udma_ioat_capability; 0: not known */
 	char holder_name[COMM_BYTES];
 };
 

@@ -7,7 +7,7 @@
 #include "table.h"
 #include "tool.h"
 
-#include "spdk/ioat.h"
+#include "spdk/util.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +16,21 @@
 
 /* ---- As a table ---- */
 
-static const char *
-text_of_capabilities(uint32_t capabilities)
+static const char *const g_capabilities[] = {"copy", "fill", "XOR", "P+Q"};
+
+/** The name of each bit of enum udma_ioat_capability, with commas. */
+static char *
+cell_of_capabilities(unsigned capabilities)
 {
-	if (capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
-		return "copy, fill";
+	char text[TEXT_BYTES] = "";
+
+	for (unsigned i = 0; i < SPDK_COUNTOF(g_capabilities); i++) {
+		if (capabilities & 1u << i) {
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+				 text[0] ? ", " : "", g_capabilities[i]);
+		}
 	}
-	return capabilities & SPDK_IOAT_ENGINE_COPY_SUPPORTED ? "copy" : "";
+	return table_cell("%s", text);
 }
 
 static char *
@@ -65,7 +73,7 @@ fill_row(char **row, const struct entry *entry)
 	row[4] = table_cell("%s", function->driver);
 	row[5] = function->numa_id >= 0 ? table_cell("%d", function->numa_id) : table_cell("-");
 	row[6] = table_cell("%s", is_usable(entry) ? "yes" : "no");
-	row[7] = table_cell("%s", text_of_capabilities(entry->capabilities));
+	row[7] = cell_of_capabilities(entry->capabilities);
 	row[8] = cell_of_holder(entry);
 }
 
@@ -93,7 +101,7 @@ text_or_null(const char *text)
 }
 
 static struct json_object *
-json_of_capabilities(uint32_t capabilities)
+json_of_capabilities(unsigned capabilities)
 {
 	struct json_object *array;
 
@@ -101,11 +109,10 @@ json_of_capabilities(uint32_t capabilities)
 		return NULL;
 	}
 	array = json_object_new_array();
-	if (capabilities & SPDK_IOAT_ENGINE_COPY_SUPPORTED) {
-		json_object_array_add(array, json_of_text("copy"));
-	}
-	if (capabilities & SPDK_IOAT_ENGINE_FILL_SUPPORTED) {
-		json_object_array_add(array, json_of_text("fill"));
+	for (unsigned i = 0; i < SPDK_COUNTOF(g_capabilities); i++) {
+		if (capabilities & 1u << i) {
+			json_object_array_add(array, json_of_text(g_capabilities[i]));
+		}
 	}
 	return array;
 }

@@ -42,6 +42,8 @@ void setup_make_printable(char *text);
 void setup_path(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Writes a text to a file that is there. \return 0; a negative errno, said. */
 int setup_write(const char *path, const char *text);
+/** Loads a module of the kernel, if there is such a one. \return 0; a negative errno. */
+int setup_try_module(const char *module);
 /** Loads a module of the kernel. \return 0; a negative errno, said. */
 int setup_load_module(const char *module);
 /** Says on standard output what was done, or would be. */

@@ -17,6 +17,7 @@
 
 #define DEVICES "/sys/bus/pci/devices"
 #define DRIVERS "/sys/bus/pci/drivers"
+#define TYPE1   "vfio_iommu_type1"
 
 /* The kernel has done what was asked when the write returns. Whoever plays the kernel in a tree
  * takes a moment. */
@@ -136,6 +137,22 @@ setup_bind(const char *name, const char *driver, const char *override_driver)
 	return rc;
 }
 
+/**
+ * What maps memory for vfio-pci. modprobe loads it as well where it is kmod's, and not where it is
+ * busybox's. A kernel that is built without it has something in its place.
+ */
+static void
+load_type1(const struct setup_function *function)
+{
+	char path[PATH_MAX];
+
+	setup_path(path, "/sys/module/" TYPE1);
+	if (strcmp(function->driver, "vfio-pci") == 0 && function->has_iommu &&
+	    access(path, F_OK) != 0) {
+		setup_try_module(TYPE1);
+	}
+}
+
 static const char *
 text_of(const char *driver)
 {
@@ -161,6 +178,7 @@ setup_change_driver(const struct setup_function *function)
 		return STATUS_FAILED;
 	}
 	if (setup_bind(name, function->driver, function->driver) == 0) {
+		load_type1(function);
 		setup_say("%s: %s -> %s", name, text_of(before), function->driver);
 		return STATUS_OK;
 	}

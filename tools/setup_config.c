@@ -87,7 +87,7 @@ is_left_to_user(const struct setup_function *function, bool force)
 	}
 	if (!force) {
 		complain("%s: %s uses it (driver %s), and it is left alone; --force takes it "
-			 "nevertheless",
+			 "nevertheless, and may crash a kernel that is in the middle of a copy",
 			 function->name, function->user, function->pci.driver);
 	}
 	return !force;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define FOLDER     "/run/udma"
+#define TEMPORARY  JOURNAL ".new"
 #define LOCK       FOLDER "/setup.lock"
 #define HEADER     "udma setup 1 boot "
 #define BOOT_BYTES 64
@@ -80,7 +81,7 @@ save(void)
 	int rc = 0;
 
 	setup_path(path, JOURNAL);
-	setup_path(temporary, JOURNAL ".new");
+	setup_path(temporary, TEMPORARY);
 	if (g_journal.count == 0) {
 		rc = unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
 	} else {
@@ -277,7 +278,12 @@ setup_journal_open(bool change)
 void
 setup_journal_close(void)
 {
+	char path[PATH_MAX];
+
 	if (g_journal.lock >= 0) {
+		/* A run that was killed may have left it. */
+		setup_path(path, TEMPORARY);
+		unlink(path);
 		close(g_journal.lock);
 		g_journal.lock = -1;
 	}

@@ -17,8 +17,10 @@ print_rules(const struct setup_machine *machine, const struct setup_options *opt
 		if (!function->wanted) {
 			continue;
 		}
+		/* The driver may be there already, and has not seen that it may have it. */
 		printf("ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
-		       "ATTR{driver_override}=\"%s\"\n",
+		       "ATTR{driver_override}=\"%s\", "
+		       "RUN+=\"/bin/sh -c 'echo %%k >/sys/bus/pci/drivers_probe'\"\n",
 		       function->name, function->driver);
 		if (options->user != NULL && function->has_iommu) {
 			printf("SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%s\"\n",

@@ -9,6 +9,7 @@
 #include "tool.h"
 
 #include "env/sysfs.h"
+#include "pci/pci_internal.h"
 #include "spdk/string.h"
 
 #include <ctype.h>
@@ -31,7 +32,7 @@ static bool g_dry_run;
 int
 setup_tree_init(const char *root, bool dry_run)
 {
-	static char sysfs[PATH_MAX];
+	static char sysfs[PATH_MAX], proc[PATH_MAX];
 	struct stat status;
 	int length = snprintf(sysfs, sizeof(sysfs), "%s/sys", root);
 
@@ -47,6 +48,8 @@ setup_tree_init(const char *root, bool dry_run)
 	g_root = root;
 	g_dry_run = dry_run;
 	udma_sysfs_root = sysfs;
+	snprintf(proc, sizeof(proc), "%s/proc", root);
+	udma_pci_proc_dir = proc;
 	return STATUS_OK;
 }
 
@@ -134,11 +137,10 @@ run(char *const *argv)
 }
 
 int
-setup_load_module(const char *module)
+setup_try_module(const char *module)
 {
 	char path[PATH_MAX], name[DRIVER_BYTES], quiet[] = "-q";
 	char *argv[] = {path, quiet, name, NULL};
-	int rc;
 
 	setup_path(path, MODPROBE);
 	snprintf(name, sizeof(name), "%s", module);
@@ -147,7 +149,16 @@ setup_load_module(const char *module)
 		return 0;
 	}
 	fflush(stdout);
-	rc = run(argv);
+	return run(argv);
+}
+
+int
+setup_load_module(const char *module)
+{
+	char path[PATH_MAX];
+	int rc = setup_try_module(module);
+
+	setup_path(path, MODPROBE);
 	if (rc == -ENOENT && access(path, X_OK) != 0) {
 		complain("the kernel's module %s cannot be loaded: %s is missing (package kmod)",
 			 module, path);

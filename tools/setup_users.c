@@ -5,110 +5,62 @@
 #include "setup.h"
 
 #include "env/sysfs.h"
+#include "pci/pci_internal.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DEVICES       "bus/pci/devices"
 #define SUMMARY_BYTES 65536
-#define MOST_FILES    4
 
 /* ---- A process ---- */
 
-struct search {
-	struct setup_function *function;
-	char files[MOST_FILES][64]; /* "/dev/vfio/7", "/dev/uio0" */
-	unsigned count;
-	const char *process;
-};
-
+/** Looks for the process that has a file open, until one is found. */
 static void
-add_file(struct search *search, const char *folder, const char *name)
+find_holder(struct setup_function *function, const char *folder, const char *name)
 {
-	if (search->count < MOST_FILES) {
-		snprintf(search->files[search->count++], sizeof(search->files[0]), "%.32s%.31s",
-			 folder, name);
+	char file[PATH_MAX], comm[32];
+	pid_t holder = 0;
+
+	if (function->user[0] == '\0') {
+		snprintf(file, sizeof(file), "%s%s", folder, name);
+		holder = udma_pci_find_holder(file);
 	}
-}
-
-static bool
-is_searched(const struct search *search, const char *file)
-{
-	for (unsigned i = 0; i < search->count; i++) {
-		if (strcmp(search->files[i], file) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void
-look_at_descriptor(void *ctx, const char *name)
-{
-	struct search *search = ctx;
-	char path[PATH_MAX], target[PATH_MAX], comm[32];
-	ssize_t length;
-
-	setup_path(path, "/proc/%s/fd/%s", search->process, name);
-	length = readlink(path, target, sizeof(target) - 1);
-	target[length > 0 ? length : 0] = '\0';
-	if (!is_searched(search, target) || search->function->user[0] != '\0') {
-		return;
-	}
-	if (udma_sysfs_read(comm, sizeof(comm), "../proc/%s/comm", search->process) != 0) {
-		strcpy(comm, "?");
-	}
-	setup_make_printable(comm);
-	snprintf(search->function->user, sizeof(search->function->user), "process %.10s (%s)",
-		 search->process, comm);
-	search->function->used_by_process = true;
-}
-
-static void
-look_at_process(void *ctx, const char *name)
-{
-	struct search *search = ctx;
-	char path[PATH_MAX];
-
-	if (isdigit((unsigned char)name[0])) {
-		search->process = name;
-		setup_path(path, "/proc/%s/fd", name);
-		setup_each_name(path, look_at_descriptor, search);
+	if (holder != 0) {
+		udma_pci_process_name(holder, comm, sizeof(comm));
+		snprintf(function->user, sizeof(function->user), "process %d (%s)", (int)holder,
+			 comm);
+		function->used_by_process = true;
 	}
 }
 
 static void
 note_uio(void *ctx, const char *name)
 {
-	add_file(ctx, "/dev/", name);
+	find_holder(ctx, "/dev/", name);
 }
 
 static void
 note_vfio(void *ctx, const char *name)
 {
-	add_file(ctx, "/dev/vfio/devices/", name);
+	find_holder(ctx, "/dev/vfio/devices/", name);
 }
 
 /** By each way to open it: its group, itself, or UIO. */
 static void
 find_process(struct setup_function *function)
 {
-	struct search search = {.function = function};
 	char path[PATH_MAX], group[16];
 
 	if (function->pci.iommu_group >= 0) {
 		snprintf(group, sizeof(group), "%d", function->pci.iommu_group);
-		add_file(&search, function->has_iommu ? "/dev/vfio/" : "/dev/vfio/noiommu-", group);
+		find_holder(function, function->has_iommu ? "/dev/vfio/" : "/dev/vfio/noiommu-",
+			    group);
 	}
 	setup_path(path, "/sys/" DEVICES "/%s/vfio-dev", function->name);
-	setup_each_name(path, note_vfio, &search);
+	setup_each_name(path, note_vfio, function);
 	setup_path(path, "/sys/" DEVICES "/%s/uio", function->name);
-	setup_each_name(path, note_uio, &search);
-	if (search.count > 0) {
-		setup_path(path, "/proc");
-		setup_each_name(path, look_at_process, &search);
-	}
+	setup_each_name(path, note_uio, function);
 }
 
 /* ---- The kernel ---- */

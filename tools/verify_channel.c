@@ -131,7 +131,13 @@ finish(void *arg)
 		return;
 	}
 	if (request->number != v->finished + 1) {
-		blame(v, TROUBLE_DISORDER, 0);
+		/* The one between has failed: what follows may be heard of before it (spdk/ioat.h).
+		 */
+		if (request->number > v->finished && channel_stats(v->channel).failed > 0) {
+			blame(v, TROUBLE_FAILED, -EIO);
+		} else {
+			blame(v, TROUBLE_DISORDER, 0);
+		}
 		return;
 	}
 	__atomic_store_n(&v->finished, request->number, __ATOMIC_RELAXED);

@@ -178,6 +178,10 @@ describe(const struct verifier *v, struct verify_error *error)
 	append(text, TROUBLE_TEXT_BYTES, ": ");
 	if (troubles[error->trouble].text == NULL) {
 		append_difference(text, error);
+	} else if (error->trouble == TROUBLE_FAILED && error->rc == -EIO &&
+		   udma_ioat_get_state(v->channel->ioat) == UDMA_IOAT_RUNNING) {
+		/* Why, the library has said. */
+		append(text, TROUBLE_TEXT_BYTES, "the engine failed at it");
 	} else {
 		append(text, TROUBLE_TEXT_BYTES, "%s", troubles[error->trouble].text);
 	}

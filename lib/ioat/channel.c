@@ -185,9 +185,11 @@ udma_ioat_start(struct spdk_ioat_chan *chan)
 
 	udma_ioat_arm(chan, chan->head);
 	udma_ioat_build_null(chan);
-	chan->limit = chan->head + UDMA_IOAT_RING_SIZE - 1;
 	/* The first request begins where the one before it, which there is not, has ended. */
 	chan->requests[(chan->request_head - 1) & UDMA_IOAT_RING_MASK].end = chan->head;
+	/* What the CPU carries out may be outstanding at a reset. */
+	chan->limit = chan->requests[(chan->request_tail - 1) & UDMA_IOAT_RING_MASK].end +
+		      UDMA_IOAT_RING_MASK;
 	spdk_ioat_flush(chan);
 	do {
 		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
@@ -219,9 +221,13 @@ forget(struct spdk_ioat_chan *chan)
 {
 	chan->head = chan->announced = chan->completed = 0;
 	chan->request_head = chan->request_tail = 0;
-	chan->error = chan->refuse = 0;
-	chan->failures = chan->untold = chan->recoveries = 0;
+	chan->error = 0;
+	udma_ioat_accept(chan);
+	memset(chan->errors, 0, sizeof(chan->errors));
+	chan->untold = chan->recoveries = 0;
+	chan->bytes = chan->high_water = 0;
 	chan->failed = false;
+	udma_ioat_take_care(chan);
 	chan->halts = 0;
 	chan->halted_at = 0;
 }
@@ -339,6 +345,7 @@ identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	if (read_dmacapability(chan->bar) & SPDK_IOAT_DMACAP_BFILL) {
 		chan->dma_capabilities |= SPDK_IOAT_ENGINE_FILL_SUPPORTED;
 	}
+	chan->parity = udma_ioat_parity_of(chan);
 	return 0;
 }
 
@@ -452,7 +459,7 @@ bring_up(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	}
 	if (rc == 0) {
 		rc = udma_ioat_quiesce_add(chan);
-		udma_ioat_get_stats(chan, &chan->before);
+		udma_ioat_stats_begin(chan);
 	}
 	if (rc != 0) {
 		stop(chan);
@@ -472,6 +479,7 @@ udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attache
 		return -ENOMEM;
 	}
 	memset(chan, 0, sizeof(*chan));
+	udma_ioat_accept(chan);
 	chan->device = device;
 	chan->last_control = UDMA_IOAT_CONTROL_COMPLETION_UPDATE;
 	chan->process = getpid();

@@ -41,9 +41,11 @@
 	(SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN)
 
 /* What a request is beside a callback of SPDK's kind. */
-#define UDMA_IOAT_TELLS_STATUS 0x1 /* cb_fn is an udma_ioat_cb */
-#define UDMA_IOAT_FENCED       0x2 /* what is behind waits for it */
-#define UDMA_IOAT_SILENT       0x4 /* whoever has ended it knows: polls do not tell of it */
+#define UDMA_IOAT_TELLS_STATUS 0x01 /* cb_fn is an udma_ioat_cb */
+#define UDMA_IOAT_FENCED       0x02 /* what is behind waits for it */
+#define UDMA_IOAT_SILENT       0x04 /* whoever has ended it knows: polls do not tell of it */
+#define UDMA_IOAT_RECORDED     0x08 /* cb_arg is its record: record.h */
+#define UDMA_IOAT_ON_CPU       0x10 /* the CPU carries it out: record.h */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "descriptors are little-endian, and written as they lie in memory; fates are set by one store"
@@ -59,6 +61,10 @@ union udma_ioat_fate {
 	};
 	uint64_t all;
 };
+
+/** Sources, and the two results. */
+#define UDMA_IOAT_SOURCES  8
+#define UDMA_IOAT_OPERANDS (UDMA_IOAT_SOURCES + 2)
 
 /** A request in the ring. */
 struct udma_ioat_request {
@@ -81,11 +87,14 @@ struct spdk_ioat_chan {
 	struct udma_ioat_request *requests;
 	uint64_t head;      /* next descriptor to be built */
 	uint64_t limit;     /* head may not pass it; equal to head once requests are refused */
+	uint64_t cap;       /* nor may limit; all ones unless requests are refused */
 	uint64_t announced; /* head at the last doorbell; read by other threads (quiesce.c) */
 	uint64_t request_head;
+	uint64_t bytes; /* of the requests accepted */
 	udma_bar *bar;
 	uint32_t max_piece; /* bytes in one descriptor */
 	uint32_t dma_capabilities;
+	bool careful;          /* a flush may not simply announce all: ring.c */
 	uint32_t last_control; /* of the last descriptor of a batch */
 	struct udma_translation source;
 	struct udma_translation destination;
@@ -95,6 +104,7 @@ struct spdk_ioat_chan {
 	const uint64_t *completion; /* the engine's word, on a cache line of its own */
 	uint64_t seen;              /* its value at the last poll */
 	uint64_t completed;         /* read by other threads (quiesce.c) */
+	uint64_t high_water;        /* the most descriptors that were outstanding at once */
 	uint64_t request_tail;
 	uint64_t ring_iova;
 	bool failed; /* until it is reset; read by other threads (quiesce.c) */
@@ -108,17 +118,29 @@ struct spdk_ioat_chan {
 	/* The rest is cold. */
 	struct udma_ioat_stats before; /* what bringing it up has counted */
 	uint64_t doorbells;
-	uint64_t failures; /* requests that have ended with an error */
-	uint64_t untold;   /* those of SPDK's among them that are an error of polls to come */
-	uint64_t kept;     /* errors that a drain has met and will give back */
+	uint64_t errors[UDMA_IOAT_STATUSES]; /* requests that have ended so, except OK */
+	uint64_t untold; /* those of SPDK's among them that are an error of polls to come */
+	uint64_t kept;   /* errors that a drain has met and will give back */
 	uint64_t recoveries;
 	uint64_t halted_at; /* `completed` at the last halt */
 	unsigned halts;     /* in a row, without a descriptor that succeeded */
 	unsigned depth;     /* of polls inside callbacks of polls */
-	bool detached;      /* by a callback: freed by the outermost poll */
+	/* What is behind a fence that waits for the CPU is not announced: record.h. */
+	bool held;
+	bool flush_held;         /* more would have been announced */
+	uint64_t hold;           /* position behind the fence */
+	uint64_t hold_request;   /* whose fence that is */
+	uint64_t cpus;           /* requests outstanding that the CPU carries out */
+	uint64_t by_cpu;         /* those that it has carried out */
+	uint32_t complete_every; /* descriptors; 0: the last of a batch only */
+	bool detached;           /* by a callback: freed by the outermost poll */
 	enum udma_ioat_fill_anchor fill_anchor;
 	uint8_t version;
 	struct udma_ioat_waiting waiting;
+	uint8_t parity; /* UDMA_IOAT_CAN_XOR, UDMA_IOAT_CAN_PQ */
+	bool quiet;     /* whoever asks for a request has another way */
+	bool in_batch;  /* what is being built may yet be taken back */
+	struct udma_translation operands[UDMA_IOAT_OPERANDS]; /* of XOR and PQ */
 	void *completion_line;
 	uint64_t completion_iova;
 	struct spdk_pci_device *device;
@@ -133,12 +155,54 @@ udma_ioat_slot(const struct spdk_ioat_chan *chan, uint64_t position)
 	return &chan->ring[position & UDMA_IOAT_RING_MASK];
 }
 
+/**
+ * Whether a descriptor has the slot behind it as its extension (section 6.3). That one begins with
+ * an address, whose highest byte, where the operation would be, is that of none that extends: no
+ * address has bit 63.
+ */
+static inline bool
+udma_ioat_extends(const union spdk_ioat_hw_desc *desc)
+{
+	/* SRC_CNT is what there is less two. */
+	switch (desc->generic.u.control.op) {
+	case SPDK_IOAT_OP_XOR:
+	case SPDK_IOAT_OP_XOR_VAL:
+		return desc->xor_desc.u.control.src_count + 2 > 5;
+	case SPDK_IOAT_OP_PQ:
+	case SPDK_IOAT_OP_PQ_VAL:
+		return desc->pq.u.control.src_count + 2 > 3;
+	default:
+		return false;
+	}
+}
+
+/** Whether a descriptor is one of copy's kind that moves nothing. */
+static inline bool
+udma_ioat_is_null(const union spdk_ioat_hw_desc *desc)
+{
+	/* In other operations the bit is another's. */
+	return desc->generic.u.control.op == SPDK_IOAT_OP_COPY && desc->dma.u.control.null;
+}
+
 /* build.c */
 
 /** Writes a null descriptor (nothing is moved), as every start needs one. Not announced. */
 void udma_ioat_build_null(struct spdk_ioat_chan *chan);
-/** Makes a descriptor one that moves nothing. The engine must have been stopped. */
-void udma_ioat_make_null(struct spdk_ioat_chan *chan, uint64_t position);
+/**
+ * Makes a descriptor, and its extension, one that moves nothing. The engine must have been stopped,
+ * or not been told of it.
+ *
+ * \return how many slots that were.
+ */
+unsigned udma_ioat_make_null(struct spdk_ioat_chan *chan, uint64_t position);
+
+/* parity.c */
+
+/**
+ * Which of XOR and P+Q may be relied on. Version 3.2, and what else the kernel's driver leaves
+ * alone because of errata, says that it has them, and does not (section 13).
+ */
+uint8_t udma_ioat_parity_of(const struct spdk_ioat_chan *chan);
 
 /* ring.c */
 
@@ -151,6 +215,10 @@ void udma_ioat_call_back(struct spdk_ioat_chan *chan);
 int udma_ioat_leave(struct spdk_ioat_chan *chan, int rc);
 /** Refuses requests from now on with an errno. */
 void udma_ioat_refuse(struct spdk_ioat_chan *chan, int error);
+/** Takes requests again; how many there is room for, the caller knows. */
+void udma_ioat_accept(struct spdk_ioat_chan *chan);
+/** To be called when something has changed that a flush has to do besides. */
+void udma_ioat_take_care(struct spdk_ioat_chan *chan);
 /**
  * Takes in a completion or status address (section 9): the last descriptor that has succeeded.
  *
@@ -159,6 +227,16 @@ void udma_ioat_refuse(struct spdk_ioat_chan *chan, int error);
 bool udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word);
 /** Descriptors are outstanding: the next poll looks at the status register, whatever the time. */
 void udma_ioat_look_now(struct spdk_ioat_chan *chan);
+
+/* record.c */
+
+/** Holds back what is behind a fence, which waits for the CPU; or behind another one before it. */
+void udma_ioat_hold(struct spdk_ioat_chan *chan, uint64_t index);
+
+/* stats.c */
+
+/** From here on counters count for the program. */
+void udma_ioat_stats_begin(struct spdk_ioat_chan *chan);
 
 /* recover.c */
 
@@ -172,6 +250,8 @@ void udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint3
  * has not completed. If the device is gone, that is the reason.
  */
 void udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what);
+/** What is behind the fence of a failed request ends as aborted: its descriptors move nothing. */
+void udma_ioat_abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed);
 /** Stops the engine and ends every request that has not completed; polls tell of it. */
 void udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status);
 

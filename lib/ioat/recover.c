@@ -5,7 +5,7 @@
  * 14.5 step 10 of the hardware reference).
  */
 
-#include "channel.h"
+#include "record.h"
 
 #include "spdk/log.h"
 #include "spdk/util.h"
@@ -57,9 +57,8 @@ condemn_from(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status 
 	}
 }
 
-/** What is behind the fence of a failed request ends as aborted: its descriptors move nothing. */
-static void
-abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed)
+void
+udma_ioat_abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed)
 {
 	uint64_t fence = failed;
 
@@ -70,8 +69,8 @@ abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed)
 	if (fence == chan->request_head) {
 		return;
 	}
-	for (uint64_t at = request_at(chan, fence)->end; at != chan->head; at++) {
-		udma_ioat_make_null(chan, at);
+	for (uint64_t at = request_at(chan, fence)->end; at != chan->head;) {
+		at += udma_ioat_make_null(chan, at);
 	}
 	condemn_from(chan, fence + 1, UDMA_IOAT_ABORTED, 0);
 }
@@ -136,10 +135,27 @@ go_on(struct spdk_ioat_chan *chan)
 
 /** \return whether the channel halts again and again and nothing succeeds. */
 static bool
-is_hopeless(struct spdk_ioat_chan *chan)
+is_hopeless(struct spdk_ioat_chan *chan, uint32_t chanerr)
 {
+	/* A check that differs is no trouble of the channel's; and each one ends a request. */
+	if (status_of(chanerr) == UDMA_IOAT_MISMATCH && chan->completed != chan->announced) {
+		return false;
+	}
 	chan->halts = chan->completed == chan->halted_at ? chan->halts + 1 : 1;
 	return chan->halts > HALTS_LIMIT;
+}
+
+/** Ends those from `failed` on whose end is not behind a position. */
+static void
+condemn_up_to(struct spdk_ioat_chan *chan, uint64_t failed, uint64_t behind, uint32_t chanerr)
+{
+	for (uint64_t i = failed; i != chan->request_head && request_at(chan, i)->end <= behind;
+	     i++) {
+		if (!(request_at(chan, i)->fate.what & UDMA_IOAT_ON_CPU)) {
+			condemn(chan, i, status_of(chanerr), chanerr);
+		}
+	}
+	udma_ioat_abort_fenced(chan, failed);
 }
 
 /** Ends the request at fault; with it what cannot be told apart from it. */
@@ -148,17 +164,23 @@ blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
 {
 	uint64_t failed = first_open(chan);
 	uint64_t behind = known ? request_at(chan, failed)->end : chan->announced;
+	bool redone = known && udma_ioat_redo(chan, failed, status_of(chanerr));
 	char causes[256];
 
-	SPDK_WARNLOG("%s: halted at descriptor %" PRIu64 " (CHANERR %#x: %s); going on behind %s\n",
-		     chan->name, chan->completed, chanerr,
-		     udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)),
-		     known ? "its request" : "all that was announced, for it is not known which");
-	for (uint64_t i = failed; i != chan->request_head && request_at(chan, i)->end <= behind;
-	     i++) {
-		condemn(chan, i, status_of(chanerr), chanerr);
+	/* That something differs is an answer, not trouble. */
+	if (!known || status_of(chanerr) != UDMA_IOAT_MISMATCH) {
+		SPDK_WARNLOG(
+			"%s: halted at descriptor %" PRIu64 " (CHANERR %#x: %s); %s\n", chan->name,
+			chan->completed, chanerr,
+			udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)),
+			redone  ? "its request is the CPU's, going on behind it"
+			: known ? "going on behind its request"
+				: "going on behind all that was announced, for it is not known "
+				  "which");
 	}
-	abort_fenced(chan, failed);
+	if (!redone) {
+		condemn_up_to(chan, failed, behind, chanerr);
+	}
 	__atomic_store_n(&chan->completed, behind, __ATOMIC_RELEASE);
 }
 
@@ -179,7 +201,12 @@ udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t c
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
 		return;
 	}
-	if (is_hopeless(chan)) {
+	/* A status names the first slot of two (section 6.3). */
+	if (chan->completed != chan->base && chan->completed < chan->announced &&
+	    udma_ioat_extends(udma_ioat_slot(chan, chan->completed - 1))) {
+		__atomic_store_n(&chan->completed, chan->completed + 1, __ATOMIC_RELEASE);
+	}
+	if (is_hopeless(chan, chanerr)) {
 		fail_at_halt(chan, chanerr, "the channel halts again and again");
 		return;
 	}
@@ -214,6 +241,27 @@ skip_to_head(struct spdk_ioat_chan *chan)
 	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
 }
 
+/**
+ * Ends everything from a request on, except what the CPU can carry out instead. Behind the fence of
+ * one that has failed, that ends as well.
+ */
+static void
+condemn_or_keep(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status)
+{
+	bool failed = false, behind = false;
+
+	for (; index != chan->request_head; index++) {
+		if (!udma_ioat_becomes_cpus(chan, index)) {
+			condemn(chan, index, status, 0);
+			failed = true;
+		} else if (behind) {
+			condemn(chan, index, UDMA_IOAT_ABORTED, 0);
+		}
+		behind = behind ||
+			 (failed && (request_at(chan, index)->fate.what & UDMA_IOAT_FENCED));
+	}
+}
+
 void
 udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
 {
@@ -224,7 +272,11 @@ udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
 			    chan->name);
 	}
 	take_last_word(chan);
-	condemn_from(chan, first_open(chan), status, 0);
+	if (status == UDMA_IOAT_ABORTED) {
+		condemn_from(chan, first_open(chan), status, 0);
+	} else {
+		condemn_or_keep(chan, first_open(chan), status);
+	}
 	skip_to_head(chan);
 }
 
@@ -238,7 +290,7 @@ udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const 
 	char causes[256];
 
 	SPDK_ERRLOG("%s: %s (CHANERR %#x: %s) after %" PRIu64 " descriptors; %" PRIu64
-		    " requests have failed and new ones are refused: udma_ioat_reset() it, or "
+		    " requests were outstanding and new ones are refused: udma_ioat_reset() it, or "
 		    "detach it and probe again\n",
 		    chan->name, gone ? "the device is gone" : what, chanerr,
 		    udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)), chan->completed,
@@ -247,6 +299,7 @@ udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const 
 	/* What detaches the channel already has said why. */
 	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);
 	__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
+	udma_ioat_take_care(chan);
 	udma_ioat_give_up(chan, gone ? UDMA_IOAT_GONE : status);
 }
 
@@ -329,10 +382,12 @@ bring_back(struct spdk_ioat_chan *chan)
 	if (rc != 0) {
 		return rc;
 	}
-	chan->error = chan->refuse = 0;
+	udma_ioat_accept(chan);
+	chan->error = 0;
 	chan->untold = chan->kept = 0;
 	chan->halts = 0;
 	__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
+	udma_ioat_take_care(chan);
 	rc = udma_ioat_start(chan);
 	chan->before.descriptors++;
 	chan->before.doorbells++;
@@ -340,6 +395,7 @@ bring_back(struct spdk_ioat_chan *chan)
 		chan->error = rc;
 		udma_ioat_refuse(chan, rc);
 		__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
+		udma_ioat_take_care(chan);
 		udma_ioat_engine_stops(chan);
 		return rc;
 	}
@@ -369,7 +425,11 @@ udma_ioat_reset(struct spdk_ioat_chan *chan)
 		SPDK_ERRLOG("%s: the channel cannot be reset: the device is gone\n", chan->name);
 		return -ENODEV;
 	}
-	return bring_back(chan);
+	rc = bring_back(chan);
+	/* What callbacks have built above for the CPU. */
+	chan->depth++;
+	udma_ioat_call_back(chan);
+	return udma_ioat_leave(chan, rc);
 }
 
 enum udma_ioat_state

@@ -99,6 +99,40 @@ read_chansts(udma_bar *bar)
 	return (uint64_t)spdk_mmio_read_4(half + 1) << 32 | low;
 }
 
+/* What was written reads back (sections 4 and 15.1): for a dump. */
+
+static inline uint16_t
+read_chanctrl(udma_bar *bar)
+{
+	return spdk_mmio_read_2(REGISTER(bar, uint16_t, chanctrl));
+}
+
+static inline uint16_t
+read_dmacount(udma_bar *bar)
+{
+	return spdk_mmio_read_2(REGISTER(bar, uint16_t, dmacount));
+}
+
+static inline uint64_t
+read_halves(volatile uint32_t *half)
+{
+	uint64_t low = spdk_mmio_read_4(half);
+
+	return (uint64_t)spdk_mmio_read_4(half + 1) << 32 | low;
+}
+
+static inline uint64_t
+read_chainaddr(udma_bar *bar)
+{
+	return read_halves(REGISTER(bar, uint32_t, chainaddr));
+}
+
+static inline uint64_t
+read_chancmp(udma_bar *bar)
+{
+	return read_halves(REGISTER(bar, uint32_t, chancmp));
+}
+
 /* Low half, then high half: Linux has seen one 64-bit write fail (section 4, and 16 point 6). */
 
 static inline void

@@ -4,11 +4,9 @@
  * The hot path behind building (build.c): the doorbell, and finding out what has finished.
  */
 
-#include "channel.h"
+#include "record.h"
 
-#include "spdk/likely.h"
 #include "spdk/log.h"
-#include "spdk/util.h"
 
 /* A stalled channel is looked at this often: "noticed within a millisecond of polling". */
 #define LOOKS_PER_SECOND 2000
@@ -16,14 +14,35 @@
 /* How long a channel whose completion word says HALTED may show no cause. */
 #define CAUSE_LIMIT_US 1000000
 
-void
-spdk_ioat_flush(struct spdk_ioat_chan *chan)
+/**
+ * Whether a descriptor may ask for a completion. One of XOR or P+Q may not: its request ends in one
+ * that does (parity.c); and its extension has an address where the control word would be.
+ */
+static bool
+may_complete(const struct spdk_ioat_chan *chan, uint64_t position)
 {
-	uint64_t head = chan->head;
+	return udma_ioat_slot(chan, position)->generic.u.control.op < SPDK_IOAT_OP_XOR &&
+	       !udma_ioat_extends(udma_ioat_slot(chan, position - 1));
+}
 
-	if (head == chan->announced || spdk_unlikely(chan->failed)) {
-		return;
+/** Asks for a completion of every k-th of the descriptors that a doorbell is about to announce. */
+static void
+mark_every(struct spdk_ioat_chan *chan, uint64_t head)
+{
+	uint64_t every = chan->complete_every;
+
+	for (uint64_t at = chan->announced + every - 1; at < head; at += every) {
+		while (!may_complete(chan, at)) {
+			at++;
+		}
+		udma_ioat_slot(chan, at)->dma.u.control_raw |= chan->last_control;
 	}
+}
+
+/** Tells the engine of the descriptors up to `head`, of which there are some. */
+static inline void
+announce(struct spdk_ioat_chan *chan, uint64_t head)
+{
 	/* One completion for the batch; the engine reads the slot only after the doorbell. */
 	udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= chan->last_control;
 	/* Before the doorbell, so that whoever removes memory waits for it (quiesce.c). */
@@ -33,11 +52,55 @@ spdk_ioat_flush(struct spdk_ioat_chan *chan)
 	chan->doorbells++;
 }
 
+/** Where a flush may not simply announce all. */
+static void __attribute__((noinline, cold)) flush_carefully(struct spdk_ioat_chan *chan)
+{
+	uint64_t head = chan->head;
+
+	if (chan->failed) {
+		return;
+	}
+	if (chan->held) {
+		/* After an abort all has been dropped that was announced, and what was not. */
+		chan->flush_held = chan->hold < head;
+		head = spdk_max(chan->announced, spdk_min(head, chan->hold));
+	}
+	if (chan->complete_every != 0) {
+		mark_every(chan, head);
+	}
+	if (head != chan->announced) {
+		announce(chan, head);
+	}
+}
+
+void
+udma_ioat_take_care(struct spdk_ioat_chan *chan)
+{
+	chan->careful = chan->failed || chan->held || chan->complete_every != 0;
+}
+
+void
+spdk_ioat_flush(struct spdk_ioat_chan *chan)
+{
+	if (spdk_unlikely(chan->careful)) {
+		flush_carefully(chan);
+	} else if (chan->head != chan->announced) {
+		announce(chan, chan->head);
+	}
+}
+
 void
 udma_ioat_refuse(struct spdk_ioat_chan *chan, int error)
 {
 	chan->refuse = error;
-	chan->limit = chan->head;
+	chan->cap = chan->limit = chan->head;
+}
+
+void
+udma_ioat_accept(struct spdk_ioat_chan *chan)
+{
+	chan->refuse = 0;
+	chan->cap = UINT64_MAX;
 }
 
 #define NOT_OUTSTANDING UINT64_MAX
@@ -52,7 +115,7 @@ newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
 	if (into >= (uint64_t)UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
 		return NOT_OUTSTANDING;
 	}
-	newly = (into / sizeof(union spdk_ioat_hw_desc) + 1 - chan->completed) &
+	newly = (into / sizeof(union spdk_ioat_hw_desc) - chan->completed + 1) &
 		UDMA_IOAT_RING_MASK;
 	return newly > chan->announced - chan->completed ? NOT_OUTSTANDING : newly;
 }
@@ -60,10 +123,15 @@ newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
 static inline __attribute__((always_inline)) bool
 advance(struct spdk_ioat_chan *chan, uint64_t word)
 {
+	uint64_t outstanding = chan->announced - chan->completed;
 	uint64_t newly = newly_completed(chan, word);
 
 	if (newly == NOT_OUTSTANDING) {
 		return false;
+	}
+	/* Between two completions they only become more. */
+	if (spdk_unlikely(outstanding > chan->high_water)) {
+		chan->high_water = outstanding;
 	}
 	__atomic_store_n(&chan->completed, chan->completed + newly, __ATOMIC_RELEASE);
 	return true;
@@ -84,9 +152,10 @@ bytes_of(const struct spdk_ioat_chan *chan, uint64_t from, uint64_t to)
 	for (; from < to; from++) {
 		const union spdk_ioat_hw_desc *desc = udma_ioat_slot(chan, from);
 
-		if (!(desc->dma.u.control_raw & UDMA_IOAT_CONTROL_NULL)) {
+		if (!udma_ioat_is_null(desc)) {
 			bytes += desc->generic.size;
 		}
+		from += udma_ioat_extends(desc);
 	}
 	return bytes;
 }
@@ -111,22 +180,35 @@ static inline void
 release(struct spdk_ioat_chan *chan, uint64_t end)
 {
 	chan->request_tail++;
-	chan->limit = chan->refuse ? chan->head : end + UDMA_IOAT_RING_MASK;
+	chan->limit = spdk_min(end + UDMA_IOAT_RING_MASK, chan->cap);
 }
 
 /**
- * Ends a request that has more to tell than that it has succeeded.
+ * Ends the oldest request, which has more to tell than that it has succeeded.
  *
  * \return whether it counts as an event: a failed one of SPDK's is an error of a poll instead.
  */
-static bool __attribute__((noinline))
-end_request(struct spdk_ioat_chan *chan, struct udma_ioat_request request)
+static bool __attribute__((noinline)) end_request(struct spdk_ioat_chan *chan)
 {
-	struct udma_ioat_result result = result_of(chan, &request);
+	uint64_t index = chan->request_tail;
+	const struct udma_ioat_request *oldest = &chan->requests[index & UDMA_IOAT_RING_MASK];
+	struct udma_ioat_request request;
+	struct udma_ioat_result result;
 
+	if (oldest->fate.what & UDMA_IOAT_ON_CPU) {
+		udma_ioat_carry_out(chan, index);
+	}
+	request = *oldest;
+	result = result_of(chan, &request);
+	if (request.fate.what & UDMA_IOAT_RECORDED) {
+		udma_ioat_close_record(chan, &request, &result);
+	}
 	release(chan, request.end);
+	if (request.fate.what & UDMA_IOAT_FENCED) {
+		udma_ioat_fence_has_ended(chan, index);
+	}
 	if (result.status != UDMA_IOAT_OK) {
-		chan->failures++;
+		chan->errors[result.status]++;
 		if (!(request.fate.what & UDMA_IOAT_TELLS_STATUS)) {
 			if (!(request.fate.what & UDMA_IOAT_SILENT) && !chan->failed) {
 				chan->untold++;
@@ -170,7 +252,7 @@ call_back(struct spdk_ioat_chan *chan)
 			break;
 		}
 		if (spdk_unlikely(request->fate.all != 0)) {
-			count += end_request(chan, *request);
+			count += end_request(chan);
 			continue;
 		}
 		/* First the slot is free and the request is over, then it is told. */
@@ -183,9 +265,21 @@ call_back(struct spdk_ioat_chan *chan)
 	return count;
 }
 
+/** What the CPU carries out on a channel that has failed waits for nobody. */
+static void
+pass_by_engine(struct spdk_ioat_chan *chan)
+{
+	chan->before.descriptors += chan->head - chan->announced;
+	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
+	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
+}
+
 void
 udma_ioat_call_back(struct spdk_ioat_chan *chan)
 {
+	if (chan->failed) {
+		pass_by_engine(chan);
+	}
 	call_back(chan);
 }
 
@@ -265,12 +359,13 @@ is_whole(const struct spdk_ioat_chan *chan, uint64_t status)
 
 /**
  * Whether a halted channel is just as RESET has left it: a device that looks at its registers from
- * time to time has not seen yet that it was armed.
+ * time to time has not seen yet that it was armed, or has not shown it, although words of the new
+ * chain may have been stored. A halt has a cause; one that never shows it counts as a hang.
  */
 static bool
-is_as_reset(const struct spdk_ioat_chan *chan, uint64_t status, uint32_t chanerr)
+is_as_reset(uint64_t status, uint32_t chanerr)
 {
-	return status == SPDK_IOAT_CHANSTS_HALTED && chan->completed == chan->base && chanerr == 0;
+	return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;
 }
 
 /** A halt that was not pushed to memory. */
@@ -345,7 +440,7 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 	}
 	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
-	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(chan, status, chanerr)) {
+	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {
 		recover_by_status(chan, status);
 	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
 		return report(chan);
@@ -387,6 +482,22 @@ static int __attribute__((noinline)) wait_or_look(struct spdk_ioat_chan *chan)
 	return look(chan, passed);
 }
 
+/** A poll in a callback, or where there is an error to be told. */
+static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
+{
+	if (chan->failed) {
+		pass_by_engine(chan);
+		return report(chan);
+	}
+	/* In a callback: the poll that called it has taken in more than it has called back. */
+	if (chan->error ||
+	    (chan->request_tail != chan->request_head &&
+	     chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK].end <= chan->completed)) {
+		return report(chan);
+	}
+	return chan->completed == chan->announced ? 0 : wait_or_look(chan);
+}
+
 int
 spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 {
@@ -396,13 +507,8 @@ spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 	if (word != chan->seen) {
 		return take_completion(chan, word);
 	}
-	/* In a callback: the poll that called it has taken in more than it has called back. */
-	if (spdk_unlikely(chan->depth > 0) && chan->request_tail != chan->request_head &&
-	    chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK].end <= chan->completed) {
-		return report(chan);
-	}
-	if (spdk_unlikely(chan->error)) {
-		return take_error(chan);
+	if (spdk_unlikely((chan->depth | (unsigned)chan->error) != 0)) {
+		return poll_specially(chan);
 	}
 	return spdk_likely(chan->completed == chan->announced) ? 0 : wait_or_look(chan);
 }
@@ -418,15 +524,4 @@ spdk_ioat_get_max_descriptors(struct spdk_ioat_chan *chan)
 {
 	(void)chan;
 	return UDMA_IOAT_RING_SIZE;
-}
-
-void
-udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats)
-{
-	stats->requests = chan->request_head - chan->before.requests;
-	stats->completed = chan->request_tail - chan->failures - chan->before.completed;
-	stats->descriptors = chan->announced - chan->before.descriptors;
-	stats->doorbells = chan->doorbells - chan->before.doorbells;
-	stats->failed = chan->failures - chan->before.failed;
-	stats->recoveries = chan->recoveries - chan->before.recoveries;
 }

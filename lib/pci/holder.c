@@ -4,6 +4,8 @@
 
 #include "real.h"
 
+const char *udma_pci_proc_dir = "/proc";
+
 /* \return the number that a name is; 0 if it is none. */
 static pid_t
 process_of(const char *name)
@@ -17,12 +19,12 @@ process_of(const char *name)
 static bool
 has_open(pid_t pid, const char *path)
 {
-	char name[64], target[PATH_MAX];
+	char name[PATH_MAX], target[PATH_MAX];
 	struct dirent *entry;
 	bool found = false;
 	DIR *fds;
 
-	snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
+	snprintf(name, sizeof(name), "%s/%d/fd", udma_pci_proc_dir, (int)pid);
 	fds = opendir(name);
 	while (fds != NULL && !found && (entry = readdir(fds)) != NULL) {
 		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
@@ -41,7 +43,7 @@ has_open(pid_t pid, const char *path)
 pid_t
 udma_pci_find_holder(const char *path)
 {
-	DIR *processes = opendir("/proc");
+	DIR *processes = opendir(udma_pci_proc_dir);
 	struct dirent *entry;
 	pid_t holder = 0;
 
@@ -61,11 +63,11 @@ udma_pci_find_holder(const char *path)
 void
 udma_pci_process_name(pid_t pid, char *name, size_t size)
 {
-	char path[64];
+	char path[PATH_MAX];
 	ssize_t n = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	snprintf(path, sizeof(path), "%s/%d/comm", udma_pci_proc_dir, (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		n = read(fd, name, size - 1);

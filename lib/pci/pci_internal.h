@@ -93,6 +93,15 @@ bool udma_pci_real_is_wanted_back(struct spdk_pci_device *device);
 /** \return a descriptor that becomes readable when the kernel asks for it; -ENOTSUP. */
 int udma_pci_removal_fd(struct spdk_pci_device *device);
 
+/* holder.c */
+
+/** Where processes are: "/proc", or a directory that stands in for it. */
+extern const char *udma_pci_proc_dir;
+/** Finds another process that has a file open. \return 0 if none is seen. */
+pid_t udma_pci_find_holder(const char *path);
+/** The name of a process, safe to print; "?" if it is not known. */
+void udma_pci_process_name(pid_t pid, char *name, size_t size);
+
 /* lists.c */
 
 /** Takes over the allow and block lists (copied). \return 0; -EINVAL if both are given; -ENOMEM. */

@@ -109,11 +109,4 @@ void udma_vfio_ask(const int *groups, unsigned count, struct udma_pci_reach *rea
 /** Whether this process could open a function that is bound to a UIO driver. */
 bool udma_uio_is_usable(const struct udma_pci_real *real);
 
-/* holder.c */
-
-/** Finds another process that has a file open. \return 0 if none is seen. */
-pid_t udma_pci_find_holder(const char *path);
-/** The name of a process, safe to print; "?" if it is not known. */
-void udma_pci_process_name(pid_t pid, char *name, size_t size);
-
 #endif

@@ -383,13 +383,35 @@ udma_ioat(void **state)
 	     (struct spdk_ioat_chan * chan, const struct iovec *dst, unsigned dst_count,
 	      const struct iovec *src, unsigned src_count, unsigned flags, udma_ioat_cb cb,
 	      void *cb_arg));
+	SAME(int, udma_ioat_xor,
+	     (struct spdk_ioat_chan * chan, void *dst, const void *const *sources,
+	      unsigned source_count, uint64_t nbytes, unsigned flags, udma_ioat_cb cb,
+	      void *cb_arg));
+	SAME(int, udma_ioat_xor_check,
+	     (struct spdk_ioat_chan * chan, const void *expected, const void *const *sources,
+	      unsigned source_count, uint64_t nbytes, unsigned flags, udma_ioat_cb cb,
+	      void *cb_arg));
+	SAME(int, udma_ioat_pq,
+	     (struct spdk_ioat_chan * chan, void *p, void *q, const void *const *sources,
+	      const uint8_t *coefficients, unsigned source_count, uint64_t nbytes, unsigned flags,
+	      udma_ioat_cb cb, void *cb_arg));
+	SAME(int, udma_ioat_pq_check,
+	     (struct spdk_ioat_chan * chan, const void *p, const void *q,
+	      const void *const *sources, const uint8_t *coefficients, unsigned source_count,
+	      uint64_t nbytes, unsigned flags, udma_ioat_cb cb, void *cb_arg));
+	SAME(int, udma_ioat_submit,
+	     (struct spdk_ioat_chan * chan, const struct udma_ioat_op *ops, unsigned count));
+	SAME(void, udma_ioat_complete_every, (struct spdk_ioat_chan * chan, uint32_t descriptors));
+	SAME(unsigned, udma_ioat_get_capabilities, (const struct spdk_ioat_chan *chan));
+	SAME(uint64_t, udma_ioat_max_piece, (const struct spdk_ioat_chan *chan));
+	SAME(void, udma_ioat_dump, (const struct spdk_ioat_chan *chan, FILE *file));
 	SAME(uint32_t, udma_ioat_room, (const struct spdk_ioat_chan *chan));
 	SAME(enum udma_ioat_state, udma_ioat_get_state, (const struct spdk_ioat_chan *chan));
 	SAME(int, udma_ioat_drain, (struct spdk_ioat_chan * chan, uint64_t timeout_us));
 	SAME(int, udma_ioat_abort, (struct spdk_ioat_chan * chan));
 	SAME(int, udma_ioat_reset, (struct spdk_ioat_chan * chan));
 	SAME(void, udma_ioat_get_stats,
-	     (const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats));
+	     (const struct spdk_ioat_chan *chan, struct udma_ioat_stats *stats, size_t size));
 }
 
 int

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-PAGES = ["README.md"]
+PAGES = ["README.md", "docs/requests.md"]
 # Commands that are not run: the first runs before the tests do, the second runs the tests.
 NOT_RUN = {"scripts/try", "scripts/check"}
 END = "--- end of the output, status"

@@ -61,15 +61,19 @@ attach(void)
 	assert_non_null(g_chan);
 }
 
-/** Version 3.3, as silicon of the id has; version 3.2 if asked for. */
-static inline int
-setup_version(uint8_t version)
+static inline void
+create(uint16_t device_id, uint8_t xfercap)
 {
 	rig_env_init();
 	memset(g_ended, 0, sizeof(g_ended));
 	g_order = 0;
-	g_rig = rig_create(0, 20);
-	rig_poke(g_rig, BAR_CBVER, 1, version);
+	g_rig = rig_create_part(0, xfercap, device_id);
+}
+
+/** Memory, and the channel. */
+static inline int
+set_up(void)
+{
 	g_memory = spdk_dma_zmalloc(8192, 4096, NULL);
 	g_readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_non_null(g_memory);
@@ -77,6 +81,15 @@ setup_version(uint8_t version)
 	memset(g_memory + 4096, 0x5a, 4096);
 	attach();
 	return 0;
+}
+
+/** Version 3.3, as silicon of the id has; version 3.2 if asked for. */
+static inline int
+setup_version(uint8_t version)
+{
+	create(0x2021, 20);
+	rig_poke(g_rig, BAR_CBVER, 1, version);
+	return set_up();
 }
 
 static inline int

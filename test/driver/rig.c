@@ -297,8 +297,14 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 struct rig *
 rig_create(uint8_t func, uint8_t xfercap)
 {
+	return rig_create_part(func, xfercap, 0x2021);
+}
+
+struct rig *
+rig_create_part(uint8_t func, uint8_t xfercap, uint16_t device_id)
+{
 	static const struct udma_emu_host host = {.grant = grant, .interrupt = on_interrupt};
-	const struct udma_emu_config config = {.device_id = 0x2021,
+	const struct udma_emu_config config = {.device_id = device_id,
 					       .xfercap = xfercap,
 					       .interrupts = UDMA_EMU_MSIX,
 					       .msix_table_in_host = true};
@@ -320,6 +326,7 @@ rig_create(uint8_t func, uint8_t xfercap)
 
 	rig->function.device.addr = (struct spdk_pci_addr){.bus = 0x80, .dev = 4, .func = func};
 	rig->function.device.id = (struct spdk_pci_id){SPDK_PCI_DEVICE(0x8086, 0x2021)};
+	rig->function.device.id.device_id = device_id;
 	rig->function.device.numa_id = SPDK_ENV_NUMA_ID_ANY;
 	rig->function.device.type = "rig";
 	rig->function.device.map_bar = map_bar;

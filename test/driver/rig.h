@@ -61,6 +61,8 @@ struct rig {
 
 /** Makes the device appear at 0000:80:04.`func`, served by a thread. */
 struct rig *rig_create(uint8_t func, uint8_t xfercap);
+/** Likewise, of another part. */
+struct rig *rig_create_part(uint8_t func, uint8_t xfercap, uint16_t device_id);
 /** Gives the driver a mapping of its own, before it attaches. */
 void rig_split_views(struct rig *rig);
 /** Takes it away; it must have been detached. */

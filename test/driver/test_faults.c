@@ -379,6 +379,36 @@ halt_is_not_pushed(void)
 	assert_int_equal(rig_read64(g_rig, BAR_CHANSTS) & 7, 3);
 }
 
+/**
+ * A device that shows its registers from time to time has stored words already when its status is
+ * still what RESET has left: HALTED, no address and no cause.
+ */
+static void
+status_is_older_than_the_word(void **state)
+{
+	struct udma_ioat_stats stats;
+
+	(void)state;
+	udma_ioat_complete_every(g_chan, 1);
+	rig_pause(g_rig);
+	build(0, 0);
+	build(1, 0);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 1);
+	rig_poke(g_rig, BAR_CHANSTS, 8, 3);
+	assert_int_equal(poll_until(1), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		usleep(1000);
+		assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	}
+	rig_resume(g_rig);
+	assert_int_equal(poll_until(2), 0);
+	assert_ended(0, UDMA_IOAT_OK);
+	assert_ended(1, UDMA_IOAT_OK);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
+	assert_int_equal(stats.recoveries, 0);
+}
+
 static void
 halt_is_not_pushed_to_memory(void **state)
 {
@@ -606,7 +636,7 @@ engine_that_cannot_fill_is_not_counted(void **state)
 	spdk_ioat_detach(g_chan);
 	RIG_SET(g_rig, refuse_fills, true);
 	attach();
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 0);
 	assert_int_equal(stats.completed, 0);
 	assert_int_equal(stats.descriptors, 0);
@@ -615,7 +645,7 @@ engine_that_cannot_fill_is_not_counted(void **state)
 	assert_int_equal(stats.recoveries, 0);
 	RIG_SET(g_rig, refuse_fills, false);
 	assert_works(0);
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 2);
 	assert_int_equal(stats.completed, 2);
 }
@@ -633,7 +663,7 @@ what_was_never_announced_is_not_counted(void **state)
 	build(1, 0);
 	build(2, 0);
 	assert_int_equal(udma_ioat_abort(g_chan), 0);
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 3);
 	assert_int_equal(stats.failed + stats.completed, 3);
 	assert_int_equal(stats.descriptors, 1);
@@ -662,6 +692,7 @@ main(int argc, char **argv)
 		WITH_CHANNEL(completion_word_is_lost),
 		WITH_CHANNEL(completion_word_is_lost_and_then_it_is_quiet),
 		WITH_CHANNEL(completion_word_is_lost_and_the_ring_full),
+		WITH_CHANNEL(status_is_older_than_the_word),
 		WITH_CHANNEL(halt_is_not_pushed_to_memory),
 		WITH_32(halt_is_not_pushed_to_memory),
 		WITH_CHANNEL(halt_is_not_pushed_to_memory_and_its_status_torn),

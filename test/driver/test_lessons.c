@@ -88,7 +88,7 @@ announced(void)
 {
 	struct announced now = {.dmacount = rig_read16(g_rig, BAR_DMACOUNT)};
 
-	udma_ioat_get_stats(g_chan, &now.stats);
+	udma_ioat_get_stats(g_chan, &now.stats, sizeof(now.stats));
 	return now;
 }
 
@@ -771,11 +771,11 @@ translation_is_linear_in_the_pieces(void **state)
 
 	(void)state;
 	assert_int_equal(spdk_mem_register(memory, 2 * size), 0);
-	udma_ioat_get_stats(g_chan, &before);
+	udma_ioat_get_stats(g_chan, &before, sizeof(before));
 	g_lookups = 0;
 	assert_int_equal(
 		spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + size, size), 0);
-	udma_ioat_get_stats(g_chan, &after);
+	udma_ioat_get_stats(g_chan, &after, sizeof(after));
 	assert_int_equal(after.descriptors - before.descriptors, 16);
 	/* One region for the source and one for the destination, however many pieces. */
 	assert_int_equal(g_lookups, 2);
@@ -1220,7 +1220,7 @@ statistics_begin_at_attach(void **state)
 	struct udma_ioat_stats stats;
 
 	(void)state;
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests + stats.completed + stats.descriptors + stats.doorbells, 0);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(
@@ -1228,7 +1228,7 @@ statistics_begin_at_attach(void **state)
 	}
 	spdk_ioat_flush(g_chan);
 	assert_int_equal(rig_poll(g_chan, 3), 3);
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, 3);
 	assert_int_equal(stats.completed, 3);
 	assert_int_equal(stats.descriptors, 3);

@@ -63,6 +63,8 @@ has_failed(void)
 	return udma_ioat_get_state(g_requests.chan) == UDMA_IOAT_HAS_FAILED;
 }
 
+static FILE *g_null;
+
 /** What must hold whenever no call is under way. */
 static void
 check_all(void)
@@ -73,7 +75,7 @@ check_all(void)
 		return;
 	}
 	requests_note();
-	udma_ioat_get_stats(g_requests.chan, &stats);
+	udma_ioat_get_stats(g_requests.chan, &stats, sizeof(stats));
 	CHECK(stats.completed + g_requests.failures + g_requests.errors <=
 	      stats.completed + stats.failed);
 	CHECK(stats.doorbells <= stats.descriptors + stats.recoveries);
@@ -556,6 +558,9 @@ step(void)
 		submit(false, DO_NOTHING);
 		break;
 	case 6:
+		if (more & 8 && g_requests.chan != NULL) {
+			udma_ioat_complete_every(g_requests.chan, more & 7);
+		}
 		flush();
 		break;
 	case 7:
@@ -569,6 +574,9 @@ step(void)
 		break;
 	case 9:
 		remove_memory();
+		if (more & 8 && g_requests.chan != NULL) {
+			udma_ioat_dump(g_requests.chan, g_null);
+		}
 		break;
 	case 10:
 		detach();
@@ -619,7 +627,7 @@ settle(void)
 	}
 	CHECK(requests_ended() == g_requests.accepted);
 	/* Each of SPDK's that has failed was one error. */
-	udma_ioat_get_stats(g_requests.chan, &stats);
+	udma_ioat_get_stats(g_requests.chan, &stats, sizeof(stats));
 	CHECK(g_requests.stopped || g_requests.failures + g_requests.errors == stats.failed);
 }
 
@@ -647,6 +655,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	CHECK(spdk_mem_register(g_memory, SEAM) == 0);
 	CHECK(spdk_mem_register(g_memory + SEAM, REGISTERED - SEAM) == 0);
 	CHECK(spdk_mem_register(g_removable, 4096) == 0);
+	g_null = fopen("/dev/null", "w");
+	CHECK(g_null != NULL);
 	memory_init();
 	device_init();
 	return 0;

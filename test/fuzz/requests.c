@@ -34,7 +34,7 @@ requests_ended(void)
 	if (g_requests.chan == NULL) {
 		return g_requests.accepted;
 	}
-	udma_ioat_get_stats(g_requests.chan, &stats);
+	udma_ioat_get_stats(g_requests.chan, &stats, sizeof(stats));
 	CHECK(stats.requests == g_requests.accepted);
 	CHECK(stats.completed + stats.failed <= g_requests.accepted);
 	CHECK(stats.failed == 0 || g_device.misbehaved || g_requests.stopped);

@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-import table
+sys.dont_write_bytecode = True
+import table  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build-mutations"
@@ -32,6 +33,7 @@ project('mutations', 'c', default_options: ['c_std=gnu11', 'optimization=1'])
 add_project_arguments('-D_GNU_SOURCE', '-w', language: 'c')
 threads = dependency('threads')
 cmocka = dependency('cmocka')
+isal = dependency('libisal')
 cmocka_env = {}
 include = include_directories('include')
 udma_sources = []
@@ -46,6 +48,7 @@ udma_internal_dep = declare_dependency(
     link_with: udma_static, dependencies: threads)
 subdir('test/driver')
 subdir('test/random')
+executable('sources', 'test/system/test_parity.c', dependencies: [udma_internal_dep, cmocka, isal])
 executable('watch', 'test/unit/test_watch.c', include_directories: include_directories('test/unit'),
     dependencies: [udma_internal_dep, cmocka])
 executable('perf', 'test/system/perf.c', 'test/system/program.c',
@@ -85,6 +88,10 @@ PROGRAMS = {
     "reentrant": Program("test/driver/test_reentrant", []),
     "lessons": Program("test/driver/test_lessons", []),
     "faults": Program("test/driver/test_faults", []),
+    "batches": Program("test/driver/test_batches", []),
+    "parity": Program("test/driver/test_parity", []),
+    "else_cpu": Program("test/driver/test_else_cpu", []),
+    "sources": Program("sources", []),
     "wait": Program("test/driver/test_wait", []),
     "wait_steps": Program("test/driver/test_wait_steps", []),
     "watch": Program("watch", []),
@@ -122,13 +129,14 @@ def configure():
                             "-Db_lundef=false"], check=True, stdout=subprocess.DEVNULL)
 
 
-def mutated(mutation):
+def mutated(mutation, tree):
     """Returns the file's text with the bug. Each of its edits has one place, and no other."""
-    text = (SOURCE / mutation.file).read_text()
+    text = (tree / mutation.file).read_text()
     for old, new in mutation.edits:
         if text.count(old) != 1:
             raise SystemExit(f"{mutation.name}: this is {text.count(old)} times in "
-                             f"{mutation.file}, and should be there once:\n{old}")
+                             f"{mutation.file}, and should be there once; bring "
+                             f"test/mutations/table.py up to date:\n{old}")
         text = text.replace(old, new)
     return text
 
@@ -161,21 +169,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("name", nargs="*", help="only the bugs with this in their name")
     parser.add_argument("--only", action="store_true", help="try no other test than the table says")
+    parser.add_argument("--check", action="store_true",
+                        help="build nothing: only see whether each edit has its text in the source")
     options = parser.parse_args()
     mutations = [mutation for mutation in table.MUTATIONS
                  if not options.name or any(name in mutation.name for name in options.name)]
     started = time.monotonic()
+    for mutation in mutations:
+        mutated(mutation, ROOT)
+    if options.check:
+        return 0
     copy_sources()
     configure()
-    for mutation in mutations:
-        mutated(mutation)
     check_unchanged(mutations)
     print(f"{len(mutations)} bugs; the tests pass without them", flush=True)
     survived = elsewhere = 0
     for mutation in mutations:
         path = SOURCE / mutation.file
         before = path.read_text()
-        path.write_text(mutated(mutation))
+        path.write_text(mutated(mutation, SOURCE))
         try:
             test, expected = catch(mutation, options.only)
         finally:

@@ -7,10 +7,17 @@ Mutation = namedtuple("Mutation", "name file test edits")
 
 BUILD = "lib/ioat/build.c"
 CHANNEL = "lib/ioat/channel.c"
+CHANNEL_H = "lib/ioat/channel.h"
+COMMIT = "lib/ioat/build.h"
+PARITY = "lib/ioat/parity.c"
 QUIESCE = "lib/ioat/quiesce.c"
+RECORD = "lib/ioat/record.c"
 RECOVER = "lib/ioat/recover.c"
 REGISTERS = "lib/ioat/registers.h"
+REQUEST = "lib/ioat/request.c"
 RING = "lib/ioat/ring.c"
+SOFTWARE = "lib/ioat/software.c"
+STATS = "lib/ioat/stats.c"
 WAIT = "lib/ioat/wait.c"
 WATCH = "lib/emu/watch.c"
 
@@ -23,11 +30,12 @@ def bug(name, file, test, *edits):
 MUTATIONS = [
     # ---- Building ----
     bug("no rollback when the ring is full", BUILD, "random",
-        "			return no_room(chan, left);",
-        "			chan->head = at;\n			return no_room(chan, left);"),
+        "				return udma_ioat_no_room(chan, left + run);",
+        "				chan->head = at;\n				"
+        "return udma_ioat_no_room(chan, left + run);"),
     bug("no rollback at memory that is not registered", BUILD, "random",
-        "return not_registered(chan, \"source\", source);",
-        "{ chan->head = at; return not_registered(chan, \"source\", source); }"),
+        "return udma_ioat_not_registered(chan, \"source\", source);",
+        "{ chan->head = at; return udma_ioat_not_registered(chan, \"source\", source); }"),
     bug("no bound for a copy's descriptors", BUILD, "random",
         "if (spdk_unlikely(at == chan->limit)) {", "if (0) {"),
     bug("bound of a copy one off", BUILD, "random",
@@ -38,36 +46,41 @@ MUTATIONS = [
     bug("bound of a null request one off", BUILD, "random",
         "if (position == chan->limit) {", "if (position == chan->limit + 1) {"),
     bug("a copy is not split where its source is", BUILD, "random",
-        "uint64_t source_iova = udma_translate(&chan->source, source, &piece);",
-        "uint64_t whole = piece; "
-        "uint64_t source_iova = udma_translate(&chan->source, source, &whole);"),
+        "uint64_t source_iova = udma_translate(&chan->source, source, &run);",
+        "uint64_t whole = run; "
+        "uint64_t source_iova = udma_translate(&chan->source, source, &whole);",
+        "udma_translate(&chan->source, (uintptr_t)src, &piece);",
+        "udma_translate(&chan->source, (uintptr_t)src, &(uint64_t){nbytes});"),
     bug("a copy is not split where its destination is", BUILD, "random",
-        "uint64_t destination_iova = udma_translate(&chan->destination, destination, &piece);",
-        "uint64_t whole = piece; uint64_t destination_iova = "
-        "udma_translate(&chan->destination, destination, &whole);"),
+        "uint64_t destination_iova = udma_translate(&chan->destination, destination, &run);",
+        "uint64_t whole = run; uint64_t destination_iova = "
+        "udma_translate(&chan->destination, destination, &whole);",
+        "udma_translate(&chan->destination, (uintptr_t)dst, &piece);",
+        "udma_translate(&chan->destination, (uintptr_t)dst, &(uint64_t){nbytes});"),
     bug("a copy is not split at the largest transfer", BUILD, "random",
-        "uint64_t piece = spdk_min(left, chan->max_piece);", "uint64_t piece = left;"),
+        "uint64_t piece = spdk_min(run, chan->max_piece);", "uint64_t piece = run;",
+        "piece - 1 >= chan->max_piece", "piece == 0"),
     bug("a fill is not split at the largest transfer", BUILD, "random",
         "uint64_t piece = spdk_min(nbytes - done, chan->max_piece);",
         "uint64_t piece = nbytes - done;"),
     bug("each piece of a fill starts its pattern anew", BUILD, "random",
         "pattern = rotate_bytes(fill_pattern, done);", "pattern = fill_pattern;"),
-    bug("the fence bit is missing", BUILD, "random",
+    bug("the fence bit is missing", COMMIT, "random",
         "if (spdk_unlikely(listener.what & UDMA_IOAT_FENCED)) {", "if (0) {"),
-    bug("the fence is on a request's first descriptor", BUILD, "random",
+    bug("the fence is on a request's first descriptor", COMMIT, "random",
         "udma_ioat_slot(chan, end - 1)->dma.u.control_raw |= UDMA_IOAT_CONTROL_FENCE;",
         "udma_ioat_slot(chan, chan->head)->dma.u.control_raw |= UDMA_IOAT_CONTROL_FENCE;"),
-    bug("the fate of the slot's last request stays", BUILD, "random",
+    bug("the fate of the slot's last request stays", COMMIT, "random",
         "request->fate.all = listener.what;", "request->fate.what = listener.what;"),
     bug("a full ring is not flushed", BUILD, "lessons ring_full_and_nothing_flushed",
-        "	spdk_ioat_flush(chan);\n	return -ENOMEM;", "	return -ENOMEM;"),
+        "	if (!chan->in_batch) {\n		spdk_ioat_flush(chan);", "	if (0) {\n		;"),
     bug("a request larger than the ring is to be tried again", BUILD,
         "lessons request_larger_than_the_ring",
         "if (chan->limit - chan->head == UDMA_IOAT_RING_MASK) {", "if (0) {"),
     bug("an aborted descriptor's completion is lost", BUILD, "random",
         "desc->dma.u.control_raw & (UDMA_IOAT_CONTROL_COMPLETION_UPDATE |",
         "desc->dma.u.control_raw & (0 |"),
-    bug("lists of different lengths are copied", BUILD, "random",
+    bug("lists of different lengths are copied", REQUEST, "random",
         "return difference == 0;", "return true;"),
 
     # ---- The doorbell ----
@@ -104,7 +117,7 @@ MUTATIONS = [
 
     # ---- What has finished ----
     bug("one descriptor less has finished", RING, "random",
-        "newly = (into / sizeof(union spdk_ioat_hw_desc) + 1 - chan->completed) &",
+        "newly = (into / sizeof(union spdk_ioat_hw_desc) - chan->completed + 1) &",
         "newly = (into / sizeof(union spdk_ioat_hw_desc) - chan->completed) &"),
     bug("a completion word from outside the ring is taken", RING, "random",
         "	if (into >= (uint64_t)UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {",
@@ -119,36 +132,40 @@ MUTATIONS = [
         "		count++;\n		if (cb_fn != NULL) {\n			cb_fn(cb_arg);\n"
         "		}\n		release(chan, end);\n"),
     bug("a failed request's slot is freed behind its callback", RING, "random",
-        "	release(chan, request.end);\n	if (result.status", "	if (result.status",
+        "	release(chan, request.end);\n	if (request", "	if (request",
         "(request.cb_arg, &result);\n	}\n	return true;",
         "(request.cb_arg, &result);\n	}\n	release(chan, request.end);\n	return true;"),
     bug("one slot too many is free", RING, "random",
-        "chan->limit = chan->refuse ? chan->head : end + UDMA_IOAT_RING_MASK;",
-        "chan->limit = chan->refuse ? chan->head : end + UDMA_IOAT_RING_SIZE;"),
+        "chan->limit = spdk_min(end + UDMA_IOAT_RING_MASK, chan->cap);",
+        "chan->limit = spdk_min(end + UDMA_IOAT_RING_SIZE, chan->cap);"),
     bug("a release forgets that requests are refused", RING, "random",
-        "chan->limit = chan->refuse ? chan->head : end + UDMA_IOAT_RING_MASK;",
+        "chan->limit = spdk_min(end + UDMA_IOAT_RING_MASK, chan->cap);",
         "chan->limit = end + UDMA_IOAT_RING_MASK;"),
     bug("a callback of SPDK's is called for a failure", RING, "random",
         "		if (!(request.fate.what & UDMA_IOAT_TELLS_STATUS)) {", "		if (0) {"),
     bug("a failure of SPDK's is no error", RING, "random", "				chan->untold++;\n", ""),
     bug("two failures of SPDK's are one error", RING, "random",
         "&& --chan->untold == 0) {", "&& (chan->untold = 0) == 0) {"),
-    bug("failures are not counted", RING, "random", "		chan->failures++;\n", ""),
+    bug("failures are not counted", RING, "random", "		chan->errors[result.status]++;\n", ""),
     bug("the bytes of null descriptors count", RING, "random",
-        "		if (!(desc->dma.u.control_raw & UDMA_IOAT_CONTROL_NULL)) {", "		if (1) {"),
+        "		if (!udma_ioat_is_null(desc)) {", "		if (1) {"),
     bug("a poll in a callback does not go on", RING, "random",
-        "	if (spdk_unlikely(chan->depth > 0) && chan->request_tail != chan->request_head &&",
-        "	if (0 && chan->request_tail != chan->request_head &&"),
+        "	if (chan->error ||\n	    (chan->request_tail != chan->request_head &&",
+        "	if (chan->error ||\n	    (0 &&"),
     bug("a callback that detaches frees the channel", RING, "reentrant",
         "if (--chan->depth == 0 && detached) {", "--chan->depth;\n	if (detached) {"),
     bug("the cause of a halt is not waited for", RING, "random",
         "	while (chanerr == 0 && spdk_get_ticks() < end) {", "	while (0) {"),
     bug("a halt that is not pushed to memory is not looked for", RING, "random",
-        "	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(chan, status, chanerr)) {",
+        "	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {",
         "	} else if (0) {"),
     bug("what a reset has left is a halt", RING, "random",
-        "return status == SPDK_IOAT_CHANSTS_HALTED && chan->completed == chan->base && "
-        "chanerr == 0;", "return false;"),
+        "return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;", "return false;"),
+    bug("what a reset has left is a halt once words have come", RING,
+        "faults status_is_older_than_the_word",
+        "} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {",
+        "} else if (state == SPDK_IOAT_CHANSTS_HALTED && "
+        "!(is_as_reset(status, chanerr) && chan->completed == chan->base)) {"),
     bug("a lost completion word is not found", RING, "random",
         "	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {",
         "	} else if (0) {"),
@@ -185,7 +202,7 @@ MUTATIONS = [
         "(chan->announced - chan->base));\n		chan->doorbells++;",
         "(chan->announced - chan->base));"),
     bug("a request behind the fence is carried out", RECOVER, "random",
-        "		udma_ioat_make_null(chan, at);\n", ""),
+        "		at += udma_ioat_make_null(chan, at);\n", "		at++;\n"),
     bug("a request behind the fence is not told of", RECOVER, "random",
         "	condemn_from(chan, fence + 1, UDMA_IOAT_ABORTED, 0);\n", ""),
     bug("the fence of the one at fault holds nothing back", RECOVER, "random",
@@ -212,8 +229,77 @@ MUTATIONS = [
         "	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);\n	__atomic",
         "	__atomic"),
     bug("what is not announced is left when a channel fails", RECOVER, "random",
-        "	condemn_from(chan, first_open(chan), status, 0);\n	skip_to_head(chan);\n}",
-        "	condemn_from(chan, first_open(chan), status, 0);\n}"),
+        "	}\n	skip_to_head(chan);\n}", "	}\n}"),
+
+    # ---- Batches, and completion of every k-th ----
+    bug("a batch that is taken back stays", REQUEST, "batches", "	chan->head = mark->head;\n", ""),
+    bug("the bytes of a batch that is taken back count", REQUEST, "batches",
+        "	chan->bytes = mark->bytes;\n", ""),
+    bug("half a batch is flushed where there is no room", BUILD, "batches",
+        "	if (!chan->in_batch) {", "	if (1) {"),
+    bug("a batch without room is not flushed for", REQUEST, "batches",
+        "	spdk_ioat_flush(chan);\n	return -ENOMEM;", "	return -ENOMEM;"),
+    bug("a failed channel's limit is left by a batch", REQUEST, "else_cpu batch_*",
+        "	if (chan->refuse) {", "	if (0) {"),
+    bug("a completion is asked for one too late", RING, "batches",
+        "at = chan->announced + every - 1;", "at = chan->announced + every;"),
+    bug("a completion is asked of XOR", RING, "parity every_*",
+        "op < SPDK_IOAT_OP_XOR &&", "op < 0xff &&"),
+    bug("a completion is asked of an extension", RING, "parity every_*",
+        "!udma_ioat_extends(udma_ioat_slot(chan, position - 1));", "1;"),
+    bug("the high-water mark is what is outstanding", STATS, "batches",
+        "spdk_max(chan->high_water, chan->announced - chan->completed)",
+        "chan->announced - chan->completed"),
+    bug("what was finished before counts", STATS, "batches",
+        "	now.finished -= before->descriptors;\n", ""),
+
+    # ---- XOR and P+Q ----
+    bug("the null descriptor may overtake", PARITY, "parity",
+        "(last ? UDMA_IOAT_CONTROL_FENCE : 0)", "0"),
+    bug("no room for the null descriptor", PARITY, "parity xor_needs_room",
+        "chan->limit - position < slots + 1", "chan->limit - position < slots"),
+    bug("one coefficient is missing", PARITY, "parity",
+        "op->coefficients, op->source_count);", "op->coefficients, op->source_count - 1);"),
+    bug("an operand's border is not seen", PARITY, "parity pieces_*",
+        "(uintptr_t)start + done, &piece->bytes);",
+        "(uintptr_t)start + done, &(uint64_t){piece->bytes});"),
+    bug("parts with errata are used", PARITY, "parity parts_without",
+        "chan->version == VERSION_3_2 || ", ""),
+    bug("an extension is left behind a fence", BUILD, "parity fence_*", "	if (extended) {",
+        "	if (0) {"),
+    bug("three sources look like a null descriptor", CHANNEL_H, "parity",
+        "return desc->generic.u.control.op == SPDK_IOAT_OP_COPY && desc->dma.u.control.null;",
+        "return desc->dma.u.control.null;"),
+    bug("differences wear a channel out", RECOVER, "parity differences_*",
+        "	if (status_of(chanerr) == UDMA_IOAT_MISMATCH && chan->completed", "	if (0 && chan->completed"),
+
+    # ---- What the CPU carries out ----
+    bug("fences do not wait for the CPU", RECORD, "else_cpu fence*",
+        "	if (!chan->held) {\n		chan->held", "	if (0) {\n		chan->held"),
+    bug("only the first fence waits for the CPU", RECORD, "else_cpu",
+        "if (chan->cpus > 0 && find_fence(chan, &next)) {", "if (0 && find_fence(chan, &next)) {"),
+    bug("what was held back is not announced", RECORD, "else_cpu fence*",
+        "		chan->flush_held = false;\n		spdk_ioat_flush(chan);",
+        "		chan->flush_held = false;"),
+    bug("the CPU does what a lost engine may have done", RECORD, "else_cpu channel_that_*",
+        "	if (request_at(chan, index - 1)->end < chan->announced) {", "	if (0) {"),
+    bug("the CPU begins again what has spoilt its source", RECORD, "sources",
+        "	    spoils_itself(&record_of(request)->op)) {", "	    0) {"),
+    bug("the CPU reads damaged data", RECORD, "sources", "status == UDMA_IOAT_BAD_DATA ||", ""),
+    bug("the CPU's difference aborts nothing", RECORD, "else_cpu fence_behind_*",
+        "		udma_ioat_abort_fenced(chan, index);\n", ""),
+    bug("the CPU goes on behind a failed fence", RECOVER, "else_cpu channel_that_*",
+        "		} else if (behind) {", "		} else if (0) {"),
+    bug("a failed channel's polls do nothing for the CPU", RING, "else_cpu channel_that_*",
+        "		pass_by_engine(chan);\n		return report(chan);",
+        "		return report(chan);"),
+    bug("a reset leaves what callbacks have built", RECOVER, "else_cpu callbacks_*",
+        "	chan->depth++;\n	udma_ioat_call_back(chan);\n	return udma_ioat_leave(chan, rc);",
+        "	return rc;"),
+    bug("the CPU says less than it knows", SOFTWARE, "else_cpu checks_*",
+        "spdk_min(end->bytes, done + at)", "done"),
+    bug("the CPU's field is another", SOFTWARE, "sources", "#define POLYNOMIAL 0x1D",
+        "#define POLYNOMIAL 0x1B"),
 
     # ---- Drain, abort, reset ----
     bug("a drain keeps errors over a reset", RECOVER, "reentrant failure_before_a_reset_*",
@@ -241,7 +327,7 @@ MUTATIONS = [
         "	chan->before.descriptors += chan->head - chan->announced;\n", ""),
     bug("a reset leaves bus mastering off", RECOVER, "random",
         "		rc = udma_ioat_enable_bus_mastering(chan);\n	}\n	if (rc != 0) {\n		return rc;\n"
-        "	}\n	chan->error", "	}\n	if (rc != 0) {\n		return rc;\n	}\n	chan->error"),
+        "	}\n	udma_ioat_accept", "	}\n	if (rc != 0) {\n		return rc;\n	}\n	udma_ioat_accept"),
 
     # ---- The engine ----
     bug("CHANERR is not cleared", CHANNEL, "random",

@@ -42,7 +42,7 @@ brought_up(void)
 	g.exact = true;
 	g.rung = g_device.rung;
 	g.doorbells = g_device.doorbells;
-	udma_ioat_get_stats(g_requests.chan, &g.stats);
+	udma_ioat_get_stats(g_requests.chan, &g.stats, sizeof(g.stats));
 	/* What it does wrong goes on. */
 	g_device.explains =
 		(g_device.hangs ? 1u << UDMA_IOAT_HUNG : 0) |
@@ -57,7 +57,7 @@ check_all(void)
 	uint32_t room = udma_ioat_room(g_requests.chan);
 
 	requests_note();
-	udma_ioat_get_stats(g_requests.chan, &stats);
+	udma_ioat_get_stats(g_requests.chan, &stats, sizeof(stats));
 	CHECK(stats.failed >= g_requests.failures_least &&
 	      stats.failed <= g_requests.failures_most);
 	CHECK(stats.recoveries == g_requests.recoveries);
@@ -573,7 +573,7 @@ call_reset(void)
 	claim_rest(&call);
 	CHECK(g_requests.noted >= call.accepted);
 	CHECK((rc != 0) == channel_has_failed() && (rc == 0 || !sound));
-	udma_ioat_get_stats(call.chan, &stats);
+	udma_ioat_get_stats(call.chan, &stats, sizeof(stats));
 	if (!failed) {
 		g.error = 0;
 		return;

@@ -14,7 +14,7 @@ requests_ended(void)
 	if (g_requests.chan == NULL) {
 		return g_requests.accepted;
 	}
-	udma_ioat_get_stats(g_requests.chan, &stats);
+	udma_ioat_get_stats(g_requests.chan, &stats, sizeof(stats));
 	CHECK(stats.requests == g_requests.accepted - g_requests.before_channel);
 	CHECK(stats.completed + stats.failed <= stats.requests);
 	return g_requests.before_channel + stats.completed + stats.failed;

@@ -9,15 +9,19 @@ import select
 import stat
 import threading
 
+from tap import udma
+
 PCI = "sys/bus/pci"
-USER_DRIVERS = ("vfio-pci", "uio_pci_generic")
+MODULES = ("vfio-pci", "vfio_iommu_type1", "uio_pci_generic")
+ONE, TWO = "0000:00:04.0", "0000:80:04.0"
+JOURNAL = "run/udma/setup.journal"
 BOOT = "11111111-2222-3333-4444-555555555555"
 
 
 class Machine:
     """Files below `root`. Paths are relative to it."""
 
-    def __init__(self, root="machine", modules=USER_DRIVERS, drivers=("ioatdma",), nodes=(0,),
+    def __init__(self, root="machine", modules=MODULES, drivers=("ioatdma",), nodes=(0,),
                  pages=0):
         self.root = os.path.abspath(root)
         self.write("proc/sys/kernel/random/boot_id", BOOT + "\n")
@@ -35,6 +39,7 @@ class Machine:
             self.add_pages(node, pages)
         self.write("sbin/modprobe", "#!/bin/sh\n"
                    f"case ' {' '.join(modules)} ' in *\" $2 \"*) ;; *) exit 1 ;; esac\n"
+                   f"[ $2 != vfio_iommu_type1 ] || exec mkdir -p '{self.path('sys/module')}'/$2\n"
                    f"cd '{self.path(PCI)}/drivers' && mkdir \"$2\" && mkfifo \"$2/unbind\"\n")
         os.chmod(self.path("sbin/modprobe"), 0o755)
 
@@ -188,10 +193,15 @@ class Kernel:
                     self.open[os.open(path, os.O_RDWR | os.O_NONBLOCK)] = name
 
     def work(self):
-        while not self.ended.is_set():
+        while True:
+            ended = self.ended.is_set()
             self.look_for_pipes()
-            for pipe in select.select(list(self.open), [], [], 0.02)[0]:
+            ready = select.select(list(self.open), [], [], 0 if ended else 0.005)[0]
+            for pipe in ready:
                 self.obey(self.open[pipe], os.read(pipe, 4096).decode().strip())
+            # What was written is carried out, whatever has become of who wrote it.
+            if ended and not ready:
+                return
 
     def obey(self, name, address):
         machine = self.machine
@@ -202,3 +212,20 @@ class Kernel:
         known = os.path.exists(machine.path(f"{PCI}/drivers/{driver}"))
         if known and machine.driver(address) is None and driver not in self.refuses:
             machine.bind(address, driver)
+
+
+def setup(machine, *args, refuses=(), **options):
+    """Runs udma setup in a tree where the kernel answers."""
+    with Kernel(machine, refuses):
+        return udma("setup", *args, f"--root={machine.root}", **options)
+
+
+def lines(answer, machine):
+    """What was printed, with paths as on a machine."""
+    return answer.stdout.replace(machine.root, "").splitlines()
+
+
+def one_function(group=7, **options):
+    machine = Machine(**options)
+    machine.add_function(ONE, group=group)
+    return machine

@@ -154,7 +154,7 @@ each_request_ends_once_with_its_status(void **state)
 			assert_true(is_copied(i));
 		}
 	}
-	udma_ioat_get_stats(g_chan, &stats);
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.requests, COUNT);
 	assert_int_equal(stats.failed, failed);
 	assert_int_equal(stats.completed, COUNT - failed);

@@ -2,6 +2,7 @@
 """udma list, and what udma says without a command."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -61,6 +62,23 @@ def test_json():
         expect("numa_node" in entry and "iommu_group" in entry, entry)
 
 
+def test_capabilities():
+    """list: what the part can do beyond copies"""
+    answer = udma("list", "--emulate=1,generation=bwd")
+    expect(" copy, fill, XOR, P+Q " in answer.stdout, answer.stdout)
+    found = json.loads(udma("list", "--emulate=1,generation=bwd", "--json").stdout)
+    expect(found[-1]["capabilities"] == ["copy", "fill", "XOR", "P+Q"], found)
+
+
+def test_hostile_name():
+    """list: the name of a process is a name, and nothing that a terminal obeys"""
+    os.symlink(UDMA, "u\x1b[2J")
+    answer = udma("list", "--emulate", program=os.path.abspath("u\x1b[2J"))
+    expect("\x1b" not in answer.stdout, answer.stdout)
+    found = json.loads(udma("list", "--emulate", "--json", program=os.path.abspath("u\x1b[2J")).stdout)
+    expect("u?[2J" in [entry["holder"]["name"] for entry in found if entry["holder"]], found)
+
+
 def test_narrow_terminal():
     """list: on a narrow terminal a paragraph for each channel, no line wider than it"""
     lines = on_terminal("list", "--emulate=2", COLUMNS="40")
@@ -88,7 +106,8 @@ def test_no_device():
         return
     answer = udma("list", status=2)
     expect(answer.stdout == "", answer.stdout)
-    one_error_line(answer.stderr, "udma list:", "no I/OAT channel", "vfio-pci", "--emulate")
+    one_error_line(answer.stderr, "udma list:", "no I/OAT channel", "vfio-pci",
+                   "udma setup config", "scripts/setup.sh", "--emulate")
 
 
 def test_no_device_json():

@@ -5,35 +5,14 @@ import fcntl
 import json
 import os
 import pwd
-import subprocess
 import sys
-import tempfile
 
-from machine import BOOT, Kernel, Machine, PCI
-from tap import environment, expect, one_error_line, run, Skip, udma, UDMA
+from machine import BOOT, JOURNAL, Kernel, lines, Machine, one_function, ONE, PCI, setup, TWO
+from tap import environment, expect, one_error_line, run, udma, UDMA, without_privileges
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/setup.sh")
-ONE, TWO = "0000:00:04.0", "0000:80:04.0"
 EIGHT = [f"0000:00:04.{function}" for function in range(8)]
 DISK = "0000:00:1f.2"
-JOURNAL = "run/udma/setup.journal"
-
-
-def setup(machine, *args, status=0, refuses=()):
-    """Runs udma setup in a tree where the kernel answers."""
-    with Kernel(machine, refuses):
-        return udma("setup", *args, f"--root={machine.root}", status=status)
-
-
-def lines(answer, machine):
-    """What was printed, with paths as on a machine."""
-    return answer.stdout.replace(machine.root, "").splitlines()
-
-
-def one_function(group=7, **options):
-    machine = Machine(**options)
-    machine.add_function(ONE, group=group)
-    return machine
 
 
 def there_and_back(machine, driver, *args, functions=(ONE,)):
@@ -60,23 +39,6 @@ def test_there_and_back():
     there_and_back(one_function(), "vfio-pci")
 
 
-def test_dry_run():
-    """setup: --dry-run prints each write, and makes none"""
-    machine = one_function()
-    before = machine.snapshot()
-    answer = setup(machine, "config", "--dry-run")
-    expect(machine.snapshot() == before, "nothing has changed")
-    expect(lines(answer, machine) == [
-        "run /sbin/modprobe vfio-pci",
-        f"write 'vfio-pci' to /{PCI}/devices/{ONE}/driver_override",
-        f"write '{ONE}' to /{PCI}/drivers/ioatdma/unbind",
-        f"write '{ONE}' to /{PCI}/drivers_probe",
-        f"{ONE}: ioatdma -> vfio-pci",
-        "write '1024' to /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages",
-        "node 0: hugepages of 2048 kB: 0 -> 1024",
-        "dry run: nothing was changed"], answer.stdout)
-
-
 def test_status():
     """setup: status shows channels, drivers, groups, hugepages and limits"""
     machine = one_function(nodes=(0, 1), pages=5)
@@ -94,41 +56,6 @@ def test_status():
         "IOMMU          1 groups",
         "locked memory  8388608 bytes",
         "journal        none"], answer.stdout)
-
-
-def test_write_that_fails():
-    """setup: a write that fails half-way is named, and undone"""
-    machine = one_function()
-    machine.spoil(f"{PCI}/drivers/ioatdma/unbind")
-    before = machine.snapshot()
-    answer = setup(machine, "config", "--no-huge", status=1)
-    first, second = answer.stderr.splitlines()
-    one_error_line(first, f"'{ONE}'", "drivers/ioatdma/unbind", "Is a directory")
-    one_error_line(second, ONE, "as it was before", "ioatdma")
-    expect(machine.snapshot() == before, "as before")
-
-
-def test_driver_that_refuses():
-    """setup: a driver that does not take the channel is named, and the one before has it again"""
-    machine = one_function()
-    before = machine.snapshot()
-    answer = setup(machine, "config", "--no-huge", status=1, refuses=["vfio-pci"])
-    first, second = answer.stderr.splitlines()
-    one_error_line(first, ONE, "vfio-pci does not take it", "dmesg")
-    one_error_line(second, ONE, "as it was before", "ioatdma")
-    expect(machine.snapshot() == before, "as before")
-
-
-def test_one_of_two_fails():
-    """setup: a channel that fails does not keep the others from it"""
-    machine = one_function()
-    machine.add_function(TWO, group=8)
-    machine.spoil(f"{PCI}/devices/{ONE}/driver_override")
-    answer = setup(machine, "config", "--no-huge", status=1)
-    expect(f"{TWO}: ioatdma -> vfio-pci" in answer.stdout, answer.stdout)
-    expect((machine.driver(ONE), machine.driver(TWO)) == ("ioatdma", "vfio-pci"), "drivers")
-    setup(machine, "reset")
-    expect(machine.driver(TWO) == "ioatdma", "reset")
 
 
 def test_no_iommu():
@@ -167,6 +94,16 @@ def test_no_driver_before():
     there_and_back(machine, "vfio-pci", functions=(ONE, TWO))
     expect(machine.driver(ONE) is None, machine.driver(ONE))
     expect(machine.override(TWO) == "ioatdma", machine.override(TWO))
+
+
+def test_type1():
+    """setup: what maps memory for vfio-pci is loaded too, if it is not there, and if there is one"""
+    machine = one_function()
+    setup(machine, "config", "--no-huge")
+    expect(os.path.isdir(machine.path("sys/module/vfio_iommu_type1")), "loaded")
+    machine = one_function(root="without", modules=("vfio-pci",))
+    setup(machine, "config", "--no-huge")
+    expect(machine.driver(ONE) == "vfio-pci", "the kernel may have something in its place")
 
 
 def test_no_module():
@@ -342,69 +279,6 @@ def test_hugepages_that_fail():
     expect(machine.pages(0) == "512" and machine.driver(ONE) == "vfio-pci", "the rest")
 
 
-def test_journal_of_another_boot():
-    """setup: a journal of another boot restores nothing, and a new one takes its place"""
-    machine = one_function()
-    old = f"udma setup 1 boot other\nfunction\t{ONE}\tnvme\tnvme\n"
-    machine.write(JOURNAL, old)
-    expect("of another boot" in setup(machine, "status").stdout, "status")
-    expect("last boot" in setup(machine, "reset", "--dry-run").stdout, "dry run")
-    expect(machine.read(JOURNAL) == old.strip(), "a dry run leaves it")
-    expect("last boot" in setup(machine, "reset").stdout, "reset")
-    expect(machine.driver(ONE) == "ioatdma" and not os.path.exists(machine.path(JOURNAL)), "gone")
-    machine.write(JOURNAL, old)
-    setup(machine, "config")
-    setup(machine, "reset")
-    expect(machine.driver(ONE) == "ioatdma", machine.driver(ONE))
-
-
-def test_killed_half_way():
-    """setup: a run that was killed half-way is taken further by config, and back by reset"""
-    for verb, driver in (("config", "vfio-pci"), ("reset", "ioatdma")):
-        machine = one_function(root=f"machine-{verb}")
-        machine.write(JOURNAL, f"udma setup 1 boot {BOOT}\nfunction\t{ONE}\tioatdma\t\n")
-        machine.write(JOURNAL + ".new", "half a li")
-        machine.write(f"{PCI}/devices/{ONE}/driver_override", "vfio-pci\n")
-        machine.unbind(ONE)
-        setup(machine, verb)
-        expect(machine.driver(ONE) == driver, (verb, machine.driver(ONE)))
-        setup(machine, "reset")
-        expect(machine.driver(ONE) == "ioatdma" and machine.override(ONE) == "", "as at first")
-
-
-def test_bad_journal():
-    """setup: a journal that cannot be understood stops it before it changes anything"""
-    for number, text in enumerate((
-            "", "nonsense\n", f"udma setup 1 boot {BOOT}\nfunction\t{ONE}\n",
-            f"udma setup 1 boot {BOOT}\ndisk\t{ONE}\ta\tb\n",
-            f"udma setup 1 boot {BOOT}\nfunction\t{ONE}\t{'x' * 100}\t\n")):
-        machine = one_function(root=f"machine-{number}")
-        machine.write(JOURNAL, text)
-        before = machine.snapshot()
-        for verb in ("config", "reset"):
-            one_error_line(setup(machine, verb, status=1).stderr, JOURNAL, "remove it")
-        expect(machine.snapshot() == before, "nothing has changed")
-
-
-def test_journal_that_cannot_be_written():
-    """setup: without a journal nothing is changed"""
-    machine = one_function()
-    os.makedirs(machine.path(JOURNAL + ".new"))
-    before = machine.snapshot()
-    answer = setup(machine, "config", status=1)
-    expect(JOURNAL in answer.stderr and "nothing is changed" in answer.stderr, answer.stderr)
-    expect(machine.snapshot() == before, "nothing has changed")
-
-
-def test_one_at_a_time():
-    """setup: while another run is at work, it waits for nobody and says so"""
-    machine = one_function()
-    machine.write("run/udma/setup.lock", "")
-    with open(machine.path("run/udma/setup.lock"), "r+", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        one_error_line(setup(machine, "config", status=1).stderr, "another", "at work")
-
-
 def test_user():
     """setup: --user gets the group's file, and loses it by reset; an unknown one changes nothing"""
     name = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
@@ -439,7 +313,8 @@ def test_persistent():
     answer = setup(machine, "config", "--persistent", f"--block={TWO}", "--user=" + name)
     expect(answer.stdout.splitlines() == [
         "# /etc/udev/rules.d/60-udma.rules",
-        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{ONE}", ATTR{{driver_override}}="vfio-pci"',
+        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{ONE}", ATTR{{driver_override}}="vfio-pci", '
+        """RUN+="/bin/sh -c 'echo %k >/sys/bus/pci/drivers_probe'\"""",
         f'SUBSYSTEM=="vfio", KERNEL=="7", OWNER="{name}"',
         "",
         "# /etc/modules-load.d/udma.conf",
@@ -515,15 +390,7 @@ def test_cleanup():
 
 def test_not_root():
     """setup: an ordinary user is told to use sudo, and may look"""
-    options = {}
-    if os.getuid() == 0:
-        options = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/"}
-        if subprocess.run(["test", "-x", UDMA], check=False, **options).returncode != 0:
-            raise Skip("the user nobody cannot reach the program")
-    with tempfile.TemporaryDirectory() as counts:
-        # A build that counts lines wants to write beside its objects, which are not nobody's.
-        os.chmod(counts, 0o777)
-        options["env"] = environment(GCOV_PREFIX=counts)
+    with without_privileges() as options:
         answer = udma("setup", "config", status=1, **options)
         one_error_line(answer.stderr, "takes root", "sudo udma setup config", "--dry-run")
         for args in (("reset",), ("cleanup",)):

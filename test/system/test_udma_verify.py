@@ -393,10 +393,33 @@ def test_bad_halt():
     """verify: a channel that halts: the oldest request that has not finished is named"""
     result, errors = bad("halt")
     line, _ = two_lines(errors)
-    expect(re.search(REQUEST + ": the channel failed: Input/output error", line), line)
+    expect(re.search(REQUEST + ": the engine failed at it: Input/output error", line), line)
     error = result["channels"][0]["error"]
     expect(error["kind"] == "failed", error)
     expect(error["request"]["number"] == result["requests"] + 1 < 100, error)
+
+
+def test_faults():
+    """verify: faults on demand are told in words: what has happened, and to which request"""
+    gone = "all registers read as ones|the device is gone"
+    for fault, said, told in (
+            ("error:bit=9:at=100", "CHANERR 0x200: destination could not be written",
+             "the engine failed at it: Input/output error"),
+            ("halt:step=write:bit=7:at=100", "CHANERR 0x80: uncorrectable DMA data",
+             "the engine failed at it: Input/output error"),
+            ("wrong-word:at=9:every=1", "address that is not outstanding",
+             "the channel failed: Input/output error"),
+            ("ones:at=100", gone, "the channel failed: No such device"),
+            ("removal:at=100", gone, "the channel failed: No such device"),
+            ("flip:at=100", "", "do not use this channel")):
+        answer = udma("verify", f"--emulate=1,fault={fault}", "--count=3000", "--quiet", status=1)
+        lines = [line for line in answer.stderr.splitlines() if line.startswith("udma verify: ")]
+        expect(re.search(said, answer.stderr), f"{fault}:\n{answer.stderr}")
+        expect(len(lines) == 2 and re.search(REQUEST, lines[0]) and told in lines[0], lines)
+        expect(lines[1].startswith("udma verify: to repeat it: "), lines)
+    for fault in ("late-store:every=1", "early-source:every=2", "lost-word:at=5:every=3",
+                  "delay:us=100:every=50", "reset:us=1000:every=1"):
+        verify(f"--emulate=2,fault={fault}", "--count=3000")
 
 
 def test_bad_gone():
@@ -456,6 +479,13 @@ def test_no_device():
         answer = udma("verify", *args, status=2)
         expect(answer.stdout == "", answer.stdout)
         one_error_line(answer.stderr, "udma verify:", "no I/OAT channel", "vfio-pci", "--emulate")
+
+
+def test_numa():
+    """verify: --numa chooses by node: an emulated channel is on none that is known; 2"""
+    answer = udma("verify", "--emulate=2", "--numa=0", status=2)
+    one_error_line(answer.stderr, "no channel is known to be on NUMA node 0", "udma list")
+    one_error_line(udma("verify", "--emulate", "--numa=north", status=2).stderr, "--numa", "'north'")
 
 
 def test_too_many_channels():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests with real kernels share: the server, dmatest, and the run of a file of tests."""
 
+import glob
 import os
 import re
 import signal
@@ -11,24 +12,33 @@ import time
 
 import fetch
 from debian import Missing
-from vm import PATIENCE
+from initramfs import HERE
+from vm import PATIENCE, Vm
 from tap import Cases, case, environment, expect, UDMA
 
 KERNELS = ("linux-6.1", "linux-6.12")
+# Whether somebody waits for the full form of tests that are cut short otherwise.
+FULL = "UDMA_VM_FULL" in os.environ
 
 
 class Server:
     """`udma emulate`, serving one function on each of its sockets."""
 
-    def __init__(self, functions=1, **options):
-        """options: those of the program."""
+    def __init__(self, functions=1, control=False, **options):
+        """
+        control  whether faults can be told to it while it serves
+        options  those of the program
+        """
+        self.killed = False
         self.folder = tempfile.TemporaryDirectory(prefix="udma-vm-")
         self.sockets = [os.path.join(self.folder.name, str(n)) for n in range(functions)]
         command = [UDMA, "emulate", *("--socket-path=" + path for path in self.sockets),
-                   *(f"--{name}={value}" for name, value in options.items())]
+                   *(f"--{name}={value}" for name, value in options.items()),
+                   *(["--control"] if control else [])]
         self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
-                                        env=environment(), stdin=subprocess.DEVNULL,
+                                        env=environment(),
+                                        stdin=subprocess.PIPE if control else subprocess.DEVNULL,
                                         stdout=self.errors, stderr=self.errors)
         try:
             self._wait_listening()
@@ -48,6 +58,28 @@ class Server:
                    f"udma emulate does not listen{self.story()}")
             time.sleep(0.02)
 
+    def tell(self, line):
+        """Injects a fault, or withdraws all; it is in effect then."""
+        said = self._said()
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        end = time.monotonic() + PATIENCE
+        while not any(word in self._said()[len(said):] for word in ("injected", "withdrawn")):
+            expect(self.process.poll() is None and time.monotonic() < end,
+                   f"no answer to '{line}'{self.story()}")
+            time.sleep(0.02)
+
+    def _said(self):
+        # Not through the server's own file, whose position is shared with it.
+        with open(self.errors.name, encoding="utf-8") as file:
+            return file.read()
+
+    def kill(self):
+        """As kill -9 does."""
+        self.killed = True
+        self.process.kill()
+        self.process.wait()
+
     def story(self):
         """How it ended, and what it has said, for an error message."""
         self.errors.seek(0)
@@ -59,6 +91,8 @@ class Server:
 
     def __exit__(self, kind, *error):
         try:
+            if self.killed:
+                return
             alive = self.process.poll() is None
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -77,6 +111,44 @@ class Server:
         self.process.wait()
         self.errors.close()
         self.folder.cleanup()
+
+
+def programs(*more):
+    """The tool, the programs of the tests, and more, with the libraries that they need: files for a
+    guest."""
+    build = os.path.dirname(os.path.dirname(UDMA))
+    ours = [path for path in glob.glob(os.path.join(build, "test/vm/*")) if os.path.isfile(path)]
+    ours.append(os.path.join(build, "test/system/killed_at"))
+    files = {}
+    for program in (UDMA, *ours, *more):
+        files["bin/" + os.path.basename(program)] = program
+        libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+        for name, path in re.findall(r"(\S+) => (/\S+)", libraries.stdout):
+            files[f"lib/{name}"] = path
+        for path in re.findall(r"^\s+(/\S+) \(", libraries.stdout, re.M):
+            files[path.lstrip("/")] = path
+    return files
+
+
+def scripts():
+    """scripts/setup.sh, what it reads, and what runs it: files for a guest."""
+    files = programs("/bin/bash")
+    for name in ("setup.sh", "common.sh"):
+        files["udma/scripts/" + name] = os.path.join(HERE, "../../scripts", name)
+    return files
+
+
+def machine(kernel, sockets, files=None, **options):
+    """A guest with the programs. A timer that comes late is no broken one."""
+    return Vm(kernel, sockets=sockets, append="no_timer_check", files=files or programs(),
+              **options)
+
+
+def says(guest, command, *parts, status=1):
+    """Runs what fails, and checks that it says why."""
+    text = guest.sh(command, status=status)
+    for part in parts:
+        expect(part in text, f"'{part}' is missing in:\n{text}")
 
 
 def parse_dmatest(text):

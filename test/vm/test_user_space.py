@@ -3,41 +3,14 @@
 
 import os
 import re
-import subprocess
 
-from rig import KERNELS, UDMA, Server, case, expect, needs_server, no_complaints, run, scenario
-from vm import Vm
+from rig import (FULL, KERNELS, Server, case, expect, machine, needs_server, no_complaints, run, says,
+                 scenario)
 
 # A message to the server for each mapping, and a processor that is emulated: few and small.
-VERIFY = "udma verify --count=300 --depth=64 --max-size=256K --quiet"
+VERIFY = f"udma verify --{'seconds=60' if FULL else 'count=300'} --depth=64 --max-size=256K --quiet"
 # How often a process is killed. 100 where somebody waits for it.
 KILLS = int(os.environ.get("UDMA_VM_KILLS", "3"))
-
-
-def programs():
-    """The tool and the programs of the tests, with the libraries that they need: files for a guest."""
-    build = os.path.dirname(os.path.dirname(UDMA))
-    files = {}
-    for program in (UDMA, *(os.path.join(build, "test/vm", name) for name in ("unmapped", "guard", "dax", "wait_in_guest"))):
-        files["bin/" + os.path.basename(program)] = program
-        libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
-        for name, path in re.findall(r"(\S+) => (/\S+)", libraries.stdout):
-            files[f"lib/{name}"] = path
-        for path in re.findall(r"^\s+(/\S+) \(", libraries.stdout, re.M):
-            files[path.lstrip("/")] = path
-    return files
-
-
-def machine(kernel, sockets, **options):
-    """A guest with the programs. A timer that comes late is no broken one."""
-    return Vm(kernel, sockets=sockets, append="no_timer_check", files=programs(), **options)
-
-
-def says(guest, command, *parts, status=1):
-    """Runs what fails, and checks that it says why."""
-    text = guest.sh(command, status=status)
-    for part in parts:
-        expect(part in text, f"'{part}' is missing in:\n{text}")
 
 
 def copies(guest):
@@ -93,6 +66,12 @@ def vfio(kernel, bits):
             guest.sh("echo 64 >/proc/sys/vm/nr_hugepages")
             guest.sh(VERIFY)
             guest.sh("echo 0 >/proc/sys/vm/nr_hugepages")
+        with case(f"{title}: more mappings than VFIO allows: the limit is named, with the way out"):
+            limit = "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
+            usual = guest.sh("cat " + limit)
+            says(guest, f"echo 4 >{limit}; {VERIFY}", "all 4 mappings that VFIO allows are in use",
+                 "dma_entry_limit=N")
+            guest.sh(f"echo {usual} >{limit}; udma verify --count=20 --quiet")
         with case(f"{title}: the IOMMU stops a copy to what is not mapped, and the channel goes on"):
             text = guest.sh("unmapped")
             expect("the page is as it was" in text and "the channel copies" in text, text)
@@ -187,7 +166,7 @@ def dax(kernel, driver, bits):
         guest.sh("make_dax && bind " + driver)
         guest.sh("echo 64 >/proc/sys/vm/nr_hugepages")
         with case(f"{title}: copies from a DAX device, and to it"):
-            text = guest.sh("dax /dev/dax0.0")
+            text = guest.sh(f"dax /dev/dax0.0 {60 if FULL else 1}")
             expect("copied from the DAX device, and to it" in text, text)
         with case(f"{title}: no complaint in the kernel's log, and it powers off"):
             no_complaints(guest)

@@ -31,20 +31,54 @@ PATIENCE = 300
 COMMAND_LINE = ("console=ttyS0 quiet panic=-1 mitigations=off nowatchdog log_buf_len=4M "
                 "rcupdate.rcu_cpu_stall_suppress=1")
 
-# QEMU says so of each mapping of a virtual IOMMU that goes away.
+# QEMU says so of a virtual IOMMU's addresses where nothing is mapped: it asks for all of them to be
+# unmapped, and the server answers ENOENT as the protocol wants it.
 HARMLESS = re.compile("vfio_container_dma_unmap.* = -2|^$")
 # Where the kernel begins to tell of a disaster; what follows can be long.
 DISASTER = re.compile("BUG|Oops|panic|WARNING:")
 
 
+NODES = 2
+
+
+def memory_of(megabytes, numa):
+    """Options: memory that servers share; half of it and a processor on each node."""
+    nodes = NODES if numa else 1
+    options = ["-smp", f"2,sockets={nodes}"]
+    for node in range(nodes):
+        options += ["-object", f"memory-backend-memfd,id=memory{node},"
+                    f"size={megabytes // nodes}M,share=on"]
+        if numa:
+            options += ["-numa", f"node,nodeid={node},memdev=memory{node}",
+                        "-numa", f"cpu,node-id={node},socket-id={node}"]
+    return options if numa else options + ["-machine", "memory-backend=memory0"]
+
+
+def devices(sockets, bridge, numa):
+    """Options: a device for each server, all behind a bridge, or on nodes by turns."""
+    options = ["-device", "pcie-pci-bridge,id=bridge"] if bridge else []
+    for number, path in enumerate(sockets):
+        device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
+        if bridge:
+            device["bus"] = "bridge"
+        if numa:
+            options += ["-device", f"pxb-pcie,bus=pcie.0,id=bus{number},bus_nr={64 * (number + 1)},"
+                        f"numa_node={number % NODES}",
+                        "-device", f"pcie-root-port,id=port{number},bus=bus{number},chassis={number}"]
+            device["bus"] = f"port{number}"
+        options += ["-device", json.dumps(device)]
+    return options
+
+
 class Vm:
     """A virtual machine. Leaving the `with` ends it, however that happens."""
 
-    def __init__(self, kernel, sockets=(), memory="1G", iommu=None, reboots=False, append="",
-                 files=None, bridge=False, pmem=None):
+    def __init__(self, kernel, sockets=(), memory=1024, iommu=None, reboots=False, append="",
+                 files=None, bridge=False, pmem=None, numa=False):
         """
         kernel   "linux-6.1" or "linux-6.12"
         sockets  paths of vfio-user servers, each a device
+        memory   in MiB
         iommu    the width in bits of the addresses of a virtual IOMMU; None: there is none
         reboots  whether a reboot starts again, or ends it
         append   more for the kernel's command line
@@ -52,6 +86,8 @@ class Vm:
         pmem     the size of a persistent memory module; None: there is none
         bridge   whether the devices are behind a bridge to conventional PCI: one IOMMU group, and
                  no configuration space beyond 256 bytes
+        numa     whether there are two NUMA nodes, each with half of the memory and a processor, and
+                 the devices are on them by turns
         """
         self.parts = fetch.have()
         self.folder = tempfile.mkdtemp(prefix="udma-vm-")
@@ -60,21 +96,21 @@ class Vm:
             kernel = self.parts[kernel]
             initramfs.write(os.path.join(self.folder, "initramfs"), self.parts, kernel, files or {})
             self.begun = time.monotonic()
-            self._start(kernel, sockets, memory, iommu, reboots, append, bridge, pmem)
+            self._start(kernel, sockets, memory, iommu, reboots, append, bridge, pmem, numa)
             self.wait_ready()
         except BaseException:
             self.kill()
             raise
 
-    def _start(self, kernel, sockets, memory, iommu, reboots, append, bridge, pmem):
+    def _start(self, kernel, sockets, memory, iommu, reboots, append, bridge, pmem, numa):
         command = [
             # QEMU ends with this process even if that is killed.
             "setpriv", "--pdeathsig", "KILL", *fetch.qemu(self.parts["qemu"]),
             "-no-user-config", "-nodefaults", "-display", "none",
-            "-machine", f"q35,memory-backend=memory{',nvdimm=on' if pmem else ''}",
-            "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
-            "-m", f"size={memory}{',slots=1,maxmem=8G' if pmem else ''}",
-            "-object", f"memory-backend-memfd,id=memory,size={memory},share=on",
+            "-machine", f"q35{',nvdimm=on' if pmem else ''}",
+            "-accel", "tcg,thread=multi", "-cpu", "max",
+            "-m", f"size={memory}M{',slots=1,maxmem=8G' if pmem else ''}",
+            *memory_of(memory, numa),
             "-serial", "file:console", "-serial", "stdio",
             "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", "initramfs"]
         if iommu:
@@ -83,13 +119,7 @@ class Vm:
         if pmem:
             command += ["-object", f"memory-backend-memfd,id=pmem,size={pmem},share=on",
                         "-device", "nvdimm,memdev=pmem"]
-        if bridge:
-            command += ["-device", "pcie-pci-bridge,id=bridge"]
-        for path in sockets:
-            device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
-            if bridge:
-                device["bus"] = "bridge"
-            command += ["-device", json.dumps(device)]
+        command += devices(sockets, bridge, numa)
         if not reboots:
             command.append("-no-reboot")
         command += ["-append", f"{COMMAND_LINE} {append}"]

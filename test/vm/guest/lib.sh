@@ -81,8 +81,13 @@ dmatest_start() {
 # dmatest "CHANNEL …" [PARAMETER=VALUE …]: a run to its end. Prints "THREAD TESTS FAILURES" for each
 # thread, and the first messages about failures.
 dmatest() {
+    dmatest_start "$@" && dmatest_wait
+    modprobe -r dmatest
+}
+
+# dmatest_wait: to the end of what was started. The channels are its own until the module is removed.
+dmatest_wait() {
     local threads done=0
-    dmatest_start "$@" || return
     # The parameter "wait" has been seen to return before the end.
     threads=$(since | sed -n 's/.*dmatest: Added \([0-9]*\) threads using.*/\1/p' |
         awk '{ sum += $1 } END { print sum + 0 }')
@@ -93,7 +98,6 @@ dmatest() {
     since |
         sed -n 's/dmatest: \([^ :]*\): summary \([0-9]*\) tests, \([0-9]*\) failures.*/\1 \2 \3/p'
     since | grep 'dmatest: .*result #' | head -n 10
-    modprobe -r dmatest
 }
 
 # load_start "CHANNEL …": transfers in the background. load_stop: to their end, with what dmatest prints.
@@ -156,15 +160,31 @@ bind() {
     done
 }
 
-# user COMMAND …: as a user without privileges, who owns the groups of VFIO.
-user() {
+# make_user: makes a user without privileges.
+make_user() {
     grep -q '^user:' /etc/passwd 2>/dev/null || {
         mkdir -p /etc
         echo 'user:x:1000:1000::/tmp:/bin/sh' >>/etc/passwd
         chmod 1777 /tmp /var/tmp
     }
+}
+
+# user COMMAND …: as that user, who owns the groups of VFIO.
+user() {
+    make_user
     find /dev/vfio -name '[0-9]*' -exec chown 1000 {} +
     su user -c "$*"
+}
+
+# there_is: all that setup may change, as it is now.
+there_is() {
+    udma setup status | cat
+    udma setup status --json
+    for device in /sys/bus/pci/devices/*; do
+        echo "$device $(readlink "$device/driver") $(cat "$device/driver_override")"
+    done
+    cat /proc/sys/vm/nr_hugepages
+    find /run -name 'setup.journal*'
 }
 
 # wait_claimed: until a process has claimed a channel.
