@@ -21,8 +21,8 @@ def copies(guest):
 
 def waits(guest, way):
     """Copies are waited for, and interrupts come by the way expected; none was missed."""
-    text = guest.sh("wait_in_guest 40 2>&1")
-    expect("waited for 40 copies" in text, text)
+    text = guest.sh("wait_in_guest 20 2>&1")
+    expect("waited for 20 copies" in text, text)
     expect("no interrupts" not in text and "are lost" not in text, text)
     counted = re.search(rf"^{way}: (\d+) interrupts", text, re.M)
     # A wait polls before it sleeps: not every copy needs one.

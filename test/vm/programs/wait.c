@@ -11,7 +11,7 @@
 #include "udma/ioat.h"
 
 /* Large enough that the engine is still at work when the program is about to sleep. */
-#define BYTES (2u << 20)
+#define BYTES (16u << 20)
 
 static bool
 want(void *ctx, struct spdk_pci_device *device)
