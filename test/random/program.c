@@ -90,6 +90,14 @@ build_many(void)
 	}
 }
 
+static void
+complete_often(void)
+{
+	if (g_requests.chan != NULL) {
+		udma_ioat_complete_every(g_requests.chan, (uint32_t)random_below(&g_random, 6));
+	}
+}
+
 /** Most of what a channel does that is not in use would do nothing. */
 static void
 come_back(void)
@@ -122,6 +130,8 @@ take_step(void)
 		{30, "healed", heal},
 		{20, "the ring turns", turn_the_ring},
 		{60, "many requests", build_many},
+		{50, "a batch", call_submit},
+		{10, "completions within batches", complete_often},
 	};
 	unsigned kind = (unsigned)random_below(&g_random, 1000);
 

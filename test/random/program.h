@@ -4,8 +4,8 @@
  * Programs: what one does follows from its seed and the number of each of its steps, so that steps
  * can be left out and the others stay what they were.
  *
- * calls.c has the calls into the driver and what each promises, faults.c what goes wrong, program.c
- * which of them comes next.
+ * builds.c and calls.c have the calls into the driver and what each promises, faults.c what goes
+ * wrong, program.c which of them comes next.
  */
 
 #ifndef TEST_RANDOM_PROGRAM_H
@@ -38,10 +38,39 @@ void program_init(void);
 /** \param left_out steps that are not taken. \param step where it is, for whoever watches. */
 void program_run(uint64_t seed, const bool *left_out, volatile uint64_t *step);
 
-/* calls.c */
+/* builds.c */
 
 void call_build(bool flush);
+/** Several at once. */
+void call_submit(void);
 void call_flush(void);
+/** A request that moves nothing, or little. \return whether it was accepted. */
+bool call_build_small(void);
+
+/* calls.c */
+
+/** What the calls know of each other. */
+struct calls {
+	unsigned depth;
+	unsigned in_calls; /* that call back */
+	bool detaching;
+	unsigned draining;   /* whose polls keep their errors to themselves, until they are over */
+	int error;           /* what polls of a channel that has failed return */
+	uint64_t watched_at; /* a poll has found nothing, of a device that is gone */
+	uint64_t claimed;    /* events that polls have counted */
+	/* The callback that ran last. */
+	struct {
+		uint64_t number, at_us, events;
+		unsigned in_calls;
+	} told;
+	/* Counters, as a channel was brought up. */
+	struct udma_ioat_stats stats;
+	uint64_t rung, doorbells;
+	bool exact; /* all that was announced has been heard */
+};
+
+extern struct calls g_calls;
+
 void call_poll(void);
 void call_drain(void);
 void call_abort(void);
@@ -52,8 +81,6 @@ void call_attach(void);
 void call_toggle_memory(void);
 /** What must hold whenever no call is under way. */
 void check_all(void);
-/** A request that moves nothing, or little. \return whether it was accepted. */
-bool call_build_small(void);
 
 /* faults.c */
 

@@ -162,8 +162,8 @@ def near(kernel):
             for node, function in enumerate(functions):
                 text = guest.sh(f"udma verify --count=100 --numa={node} | cat")
                 expect([name for name in functions if name in text] == [function], text)
-            says(guest, "udma verify --count=100 --numa=7", "no channel is known to be on NUMA node 7",
-                 status=2)
+            says(guest, "udma verify --count=100 --numa=7",
+                 "no channel is known to be on NUMA node 7", status=2)
         with case(f"{title}: hugepages are made on the node that is named, and go again"):
             pages = "cat /sys/devices/system/node/node[01]/hugepages/hugepages-2048kB/nr_hugepages"
             expect(guest.sh(pages).split() == ["0", "64"], guest.sh(pages))

@@ -4,8 +4,8 @@
 import os
 import re
 
-from rig import (FULL, KERNELS, Server, case, expect, machine, needs_server, no_complaints, run, says,
-                 scenario)
+from rig import (FULL, KERNELS, Server, case, expect, machine, needs_server, no_complaints, run,
+                 says, scenario)
 
 # A message to the server for each mapping, and a processor that is emulated: few and small.
 VERIFY = f"udma verify --{'seconds=60' if FULL else 'count=300'} --depth=64 --max-size=256K --quiet"

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Requests: choosing one, building it by each of the interfaces, and what its callback does. */
+
+#include "program.h"
+
+#include "spdk/util.h"
+
+/* Calls inside callbacks of calls. */
+#define DEPTH_MAX 3
+
+/* Requests in one call. */
+#define BATCH_MAX 6
+
+static void
+act(enum in_callback in_callback)
+{
+	if (g_calls.depth == DEPTH_MAX) {
+		return;
+	}
+	g_calls.depth++;
+	switch (in_callback) {
+	case POLL:
+		call_poll();
+		break;
+	case SUBMIT:
+		call_build(true);
+		break;
+	case BUILD:
+		call_build(false);
+		break;
+	case BUILD_AND_FLUSH:
+		call_build(false);
+		call_build(false);
+		call_flush();
+		break;
+	case FLUSH:
+		call_flush();
+		break;
+	case DRAIN:
+		call_drain();
+		break;
+	case ABORT:
+		call_abort();
+		break;
+	case RESET:
+		call_reset();
+		break;
+	case DETACH:
+		call_detach();
+		break;
+	case DETACH_AND_ATTACH:
+		call_detach();
+		call_attach();
+		break;
+	default:
+		break;
+	}
+	g_calls.depth--;
+}
+
+static void
+ended(uint64_t number, const struct udma_ioat_result *result)
+{
+	const struct request *request;
+
+	device_look();
+	request = requests_end(number, result);
+	g_calls.told.number = number;
+	g_calls.told.at_us = g_device.now_us;
+	g_calls.told.events = g_requests.events;
+	g_calls.told.in_calls = g_calls.in_calls;
+	act(request->in_callback);
+}
+
+static void
+on_success(void *arg)
+{
+	ended((uintptr_t)arg, NULL);
+}
+
+static void
+on_end(void *arg, const struct udma_ioat_result *result)
+{
+	TRACE("    %zu: %s\n", (size_t)arg, udma_ioat_status_text(result->status));
+	ended((uintptr_t)arg, result);
+}
+
+static struct iovec *
+vectors_of(const struct list *list, struct iovec *vectors)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		vectors[i] = (struct iovec){g_memory + list->piece[i].start, list->piece[i].len};
+	}
+	return vectors;
+}
+
+/** Builds what a request describes. \return what the interface returns. */
+static int
+build(const struct request *request, bool flush)
+{
+	struct spdk_ioat_chan *chan = g_requests.chan;
+	void *number = (void *)(uintptr_t)g_requests.accepted;
+	void *to = g_memory + request->destination.piece[0].start;
+	void *from = g_memory + request->source.piece[0].start;
+	unsigned flags = request->fence ? UDMA_IOAT_FENCE : 0;
+	udma_ioat_cb cb = request->unheard ? NULL : on_end;
+	struct iovec vectors[2][PIECES_MAX];
+
+	switch (request->kind) {
+	case COPY:
+		return request->tells_status
+			       ? udma_ioat_copy(chan, to, from, request->len, flags, cb, number)
+		       : flush ? spdk_ioat_submit_copy(chan, number, on_success, to, from,
+						       request->len)
+			       : spdk_ioat_build_copy(chan, number, on_success, to, from,
+						      request->len);
+	case FILL:
+		return request->tells_status ? udma_ioat_fill(chan, to, request->pattern,
+							      request->len, flags, cb, number)
+		       : flush               ? spdk_ioat_submit_fill(chan, number, on_success, to,
+								     request->pattern, request->len)
+					     : spdk_ioat_build_fill(chan, number, on_success, to,
+								    request->pattern, request->len);
+	case COPYV:
+		return udma_ioat_copyv(chan, vectors_of(&request->destination, vectors[0]),
+				       request->destination.count,
+				       vectors_of(&request->source, vectors[1]),
+				       request->source.count, flags, cb, number);
+	default:
+		return udma_ioat_null(chan, flags, cb, number);
+	}
+}
+
+static void
+check_refusal(const struct request *request, unsigned descriptors, uint32_t room, int rc)
+{
+	CHECK(udma_ioat_room(g_requests.chan) == room);
+	if (g_calls.detaching) {
+		CHECK(rc == -ESHUTDOWN);
+	} else if (channel_has_failed()) {
+		CHECK(g_calls.error == 0 || rc == g_calls.error || request->kind == FILL);
+	} else if (rc == -ENOTSUP) {
+		CHECK(request->kind == FILL && !g_requests.fills);
+	} else if (rc == -EINVAL) {
+		CHECK(descriptors == 0);
+	} else {
+		/* It has been flushed, so that polling and trying again helps; or never will. */
+		CHECK(descriptors == 0 || descriptors > room);
+		CHECK(rc == (room == RING - 1 ? -E2BIG : -ENOMEM));
+	}
+}
+
+/** Nothing has become of it yet. */
+static void
+start_anew(struct request *request)
+{
+	request->blamed = request->aborted = request->stopped = false;
+	request->finished = request->untouched = false;
+}
+
+/** Hands over a new request. \return whether it was accepted. */
+static bool
+hand_over(struct request *request, bool flush)
+{
+	unsigned descriptors = request_split(request);
+	uint32_t room = udma_ioat_room(g_requests.chan);
+	int rc;
+
+	start_anew(request);
+	rc = build(request, flush);
+	TRACE("  %" PRIu64 ": %s%s %u bytes, %u descriptors%s: %d\n", g_requests.accepted,
+	      request->tells_status ? "" : "spdk ",
+	      (const char *[]){"null", "copy", "fill", "copyv"}[request->kind], request->len,
+	      descriptors, request->fence ? ", fence" : "", rc);
+	if (rc == 0) {
+		CHECK(!channel_has_failed() && !g_calls.detaching);
+		CHECK(descriptors > 0 && descriptors <= room);
+		CHECK(udma_ioat_room(g_requests.chan) == room - descriptors);
+		requests_accept(descriptors);
+		if (flush && request->tells_status) {
+			spdk_ioat_flush(g_requests.chan);
+		}
+	} else {
+		check_refusal(request, descriptors, room, rc);
+	}
+	device_look();
+	return rc == 0;
+}
+
+bool
+call_build_small(void)
+{
+	struct request *request = requests_next();
+
+	if (g_requests.chan == NULL) {
+		return false;
+	}
+	request->kind = NOTHING;
+	request->tells_status = true;
+	request->unheard = request->fence = false;
+	request->in_callback = DO_NOTHING;
+	request->len = 0;
+	request->destination.count = request->source.count = 0;
+	return hand_over(request, false);
+}
+
+static uint32_t
+choose_len(void)
+{
+	static const uint32_t limits[] = {9, 65, 300, 300, 1000, LEN_MAX + 1};
+
+	return (uint32_t)random_below(&g_random,
+				      limits[random_below(&g_random, SPDK_COUNTOF(limits))]);
+}
+
+/** A list of `len` bytes anywhere. */
+static void
+choose_list(struct list *list, uint32_t len, unsigned count)
+{
+	list->count = count;
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t piece = i + 1 == count ? len : (uint32_t)random_below(&g_random, len + 1);
+
+		list->piece[i].start = (uint32_t)random_below(&g_random, MEMORY_SIZE - piece + 1);
+		list->piece[i].len = piece;
+		len -= piece;
+	}
+}
+
+/** Whether what the request does is certain: no two write, or write and read, the same bytes. */
+static bool
+is_certain(const struct request *request)
+{
+	const struct list *to = &request->destination, *from = &request->source;
+
+	for (unsigned i = 0; i < to->count; i++) {
+		if (!requests_leave_free(to->piece[i])) {
+			return false;
+		}
+		for (unsigned k = 0; k < i; k++) {
+			if (ranges_meet(to->piece[i], to->piece[k])) {
+				return false;
+			}
+		}
+		for (unsigned k = 0; k < from->count; k++) {
+			if (ranges_meet(to->piece[i], from->piece[k])) {
+				return false;
+			}
+		}
+	}
+	for (unsigned i = 0; i < from->count; i++) {
+		if (!requests_let_read(from->piece[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/** Chooses a request. \return false if none was found that is certain. */
+static bool
+choose(struct request *request, bool tells_status)
+{
+	static const enum kind kinds[] = {COPY, COPY, COPY, FILL, COPYV, NOTHING};
+	unsigned tries = 0;
+
+	request->kind = kinds[random_below(&g_random, SPDK_COUNTOF(kinds))];
+	request->tells_status = tells_status || request->kind == COPYV ||
+				request->kind == NOTHING || random_below(&g_random, 2);
+	request->unheard = request->tells_status && random_below(&g_random, 32) == 0;
+	request->fence = request->tells_status && random_below(&g_random, 6) == 0;
+	request->in_callback =
+		random_below(&g_random, 8) == 0 ? random_below(&g_random, IN_CALLBACK) : DO_NOTHING;
+	request->pattern = random_next(&g_random);
+	request->len = request->kind == NOTHING ? 0 : choose_len();
+	do {
+		unsigned most = request->kind == COPYV ? PIECES_MAX : 1;
+
+		choose_list(&request->destination, request->len,
+			    1 + (unsigned)random_below(&g_random, most));
+		choose_list(&request->source, request->kind == FILL ? 0 : request->len,
+			    1 + (unsigned)random_below(&g_random, most));
+	} while (!is_certain(request) && ++tries < 4);
+	if (tries == 4) {
+		return false;
+	}
+	request_foresee(request);
+	return true;
+}
+
+void
+call_build(bool flush)
+{
+	struct request *request = requests_next();
+
+	if (g_requests.chan == NULL) {
+		return;
+	}
+	requests_note();
+	if (!choose(request, false)) {
+		call_build_small();
+		return;
+	}
+	if (request->kind == COPYV && random_below(&g_random, 16) == 0) {
+		request->source.piece[0].len++; /* more than there is room for */
+		CHECK(build(request, false) == -EINVAL);
+		return;
+	}
+	hand_over(request, flush);
+}
+
+/** The same request, for a list of them. */
+static struct udma_ioat_op
+op_of(const struct request *request, uint64_t number, struct iovec vectors[2][PIECES_MAX])
+{
+	static const enum udma_ioat_op_kind kinds[] = {
+		[NOTHING] = UDMA_IOAT_OP_NULL,
+		[COPY] = UDMA_IOAT_OP_COPY,
+		[FILL] = UDMA_IOAT_OP_FILL,
+		[COPYV] = UDMA_IOAT_OP_COPYV,
+	};
+
+	return (struct udma_ioat_op){
+		.kind = kinds[request->kind],
+		.flags = request->fence ? UDMA_IOAT_FENCE : 0,
+		.cb = request->unheard ? NULL : on_end,
+		.cb_arg = (void *)(uintptr_t)number,
+		.dst = g_memory + request->destination.piece[0].start,
+		.src = g_memory + request->source.piece[0].start,
+		.nbytes = request->len,
+		.pattern = request->pattern,
+		.dst_list = vectors_of(&request->destination, vectors[0]),
+		.dst_count = request->destination.count,
+		.src_list = vectors_of(&request->source, vectors[1]),
+		.src_count = request->source.count,
+	};
+}
+
+/** All of them, or none: what is checked of those that were, their ends show. */
+void
+call_submit(void)
+{
+	struct iovec vectors[BATCH_MAX][2][PIECES_MAX];
+	struct udma_ioat_op ops[BATCH_MAX];
+	const struct requests before = g_requests;
+	unsigned most = 1 + (unsigned)random_below(&g_random, BATCH_MAX), count = 0, sum = 0;
+	bool valid = true;
+	uint32_t room;
+	int rc;
+
+	if (g_requests.chan == NULL) {
+		return;
+	}
+	room = udma_ioat_room(g_requests.chan);
+	while (count < most && valid && choose(requests_next(), true)) {
+		struct request *request = requests_next();
+		unsigned descriptors = request_split(request);
+
+		start_anew(request);
+		ops[count] = op_of(request, g_requests.accepted, vectors[count]);
+		count++;
+		valid = descriptors > 0 && (request->kind != FILL || g_requests.fills);
+		sum += descriptors;
+		requests_accept(descriptors);
+	}
+	if (count == 0) {
+		return;
+	}
+	rc = udma_ioat_submit(g_requests.chan, ops, count);
+	TRACE("  %" PRIu64 " to %" PRIu64 ": a batch, %u descriptors: %d\n", before.accepted,
+	      g_requests.accepted - 1, sum, rc);
+	if (rc == 0) {
+		CHECK(valid && sum <= room && !channel_has_failed() && !g_calls.detaching);
+		CHECK(udma_ioat_room(g_requests.chan) == room - sum);
+	} else {
+		g_requests = before;
+		CHECK(udma_ioat_room(g_requests.chan) == room);
+		CHECK(!valid || sum > room || channel_has_failed() || g_calls.detaching);
+		CHECK(sum <= room || rc != -ENOMEM || requests_ended() < g_requests.accepted);
+	}
+	device_look();
+}
+
+void
+call_flush(void)
+{
+	if (g_requests.chan != NULL) {
+		spdk_ioat_flush(g_requests.chan);
+		device_look();
+	}
+}
