@@ -569,7 +569,19 @@ int spdk_pci_device_map_bar(struct spdk_pci_device *dev, uint32_t bar, void **ma
 			    uint64_t *phys_addr, uint64_t *size);
 int spdk_pci_device_unmap_bar(struct spdk_pci_device *dev, uint32_t bar, void *mapped_addr);
 
-/* Interrupts: -ENOTSUP from a device that has none, as emulated ones do. */
+/*
+ * Interrupts: -ENOTSUP from a device that has none. The descriptors stay the library's; one becomes
+ * readable when its interrupt has come. They are eventfds, but for uio_pci_generic, where it is
+ * that of /dev/uioN, from which 4 bytes are read. A channel for which udma_ioat_get_fd() has been
+ * called uses them itself.
+ */
+
+/**
+ * Enables one interrupt: by MSI-X, MSI or INTx, the first that there is. Called again after an
+ * INTx, which comes once, it lets the next one come.
+ *
+ * \return 0; a negative errno, logged.
+ */
 int spdk_pci_device_enable_interrupt(struct spdk_pci_device *dev);
 int spdk_pci_device_disable_interrupt(struct spdk_pci_device *dev);
 int spdk_pci_device_get_interrupt_efd(struct spdk_pci_device *dev);

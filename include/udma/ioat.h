@@ -328,6 +328,58 @@ void udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_sta
  */
 void udma_ioat_dump(const struct spdk_ioat_chan *chan, FILE *file);
 
+/* ---- Waiting without polling ------------------------------------------------------------ */
+
+/**
+ * Announces what has been built, and waits until a request ends, calling callbacks as a poll does.
+ * It polls first, for a time that it learns (at most 20 us), and then sleeps. Without interrupts
+ * the sleep is naps of at most 1 ms; one log line says so.
+ *
+ * Completions, errors, a device that is gone or that the kernel wants back end the wait; so does a
+ * hang, when its time has come.
+ *
+ * \param timeout_us in microseconds; 0 polls once and enters no kernel; UINT64_MAX: without limit.
+ * \return as spdk_ioat_process_events(): how many have ended, or an error; 0 if nothing is
+ * outstanding; -ETIMEDOUT; -EINTR if a signal was handled; -ESHUTDOWN if a callback has detached
+ * the channel while it slept; a negative errno if there are no descriptors left for it.
+ */
+int udma_ioat_wait(struct spdk_ioat_chan *chan, uint64_t timeout_us);
+
+/**
+ * Gives a descriptor for an event loop: poll, epoll, io_uring. It is to be watched for reading, is
+ * not read, stays the channel's and is closed by its detach. From the first call on the channel's
+ * descriptors interrupt.
+ *
+ * An event loop does this each time before it sleeps, with nothing built or flushed in between:
+ *
+ *     rc = udma_ioat_before_sleep(chan);    if it is 0, sleep, else do not
+ *
+ * Left out, nothing is lost: the descriptor is readable then, and the program does not sleep.
+ *
+ * \return the descriptor; a negative errno.
+ */
+int udma_ioat_get_fd(struct spdk_ioat_chan *chan);
+
+/**
+ * Announces what has been built, sees to it that the descriptor becomes readable when there is
+ * something to poll for, and polls once more. It also becomes readable now and then for nothing:
+ * to look at a device that says nothing (ten times a second while requests are outstanding).
+ *
+ * \return 0: sleep; else as spdk_ioat_process_events(), and callbacks may have run: -ESHUTDOWN if
+ * one of them has detached the channel; or as udma_ioat_get_fd().
+ */
+int udma_ioat_before_sleep(struct spdk_ioat_chan *chan);
+
+/**
+ * Holds interrupts back for a time after the first completion (INTRDELAY), so that one tells of
+ * several. It is of the whole function, and lasts until the channel is detached.
+ *
+ * \param us microseconds, at most 16383; 0: none.
+ * \return 0; -ENOTSUP if the part cannot, or there are no interrupts; -EINVAL; as
+ * udma_ioat_get_fd().
+ */
+int udma_ioat_coalesce(struct spdk_ioat_chan *chan, unsigned us);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -65,6 +65,43 @@ int udma_pci_device_reset(struct spdk_pci_device *dev);
  */
 const char *udma_pci_generation(uint16_t device_id);
 
+/** How an interrupt travels (section 10 of the hardware reference). */
+enum udma_pci_interrupt_kind {
+	UDMA_PCI_MSIX = 1,
+	UDMA_PCI_MSI = 2,
+	UDMA_PCI_INTX = 3, /**< A level: masked when it has come, until `again`. */
+};
+
+/** The way in which a device interrupts. Called by whoever uses the device, one at a time. */
+struct udma_pci_interrupt_ops {
+	/**
+	 * Lets vectors 0 to count - 1 interrupt.
+	 *
+	 * \param fds set to a descriptor for each, which becomes readable when it has; one that
+	 * signals an eventfd must go on to do so if nobody reads it.
+	 * \return an enum udma_pci_interrupt_kind; -EINVAL if there are not so many; -ENOTSUP.
+	 */
+	int (*enable)(struct spdk_pci_device *dev, int *fds, uint32_t count);
+	/** Ends that, and closes the descriptors. */
+	void (*disable)(struct spdk_pci_device *dev, const int *fds, uint32_t count);
+	/**
+	 * After an INTx, or a reset that may have taken the vectors from the device: lets them
+	 * interrupt as before. May be NULL if there is nothing to do.
+	 *
+	 * \return 0; a negative errno.
+	 */
+	int (*again)(struct spdk_pci_device *dev, const int *fds, uint32_t count);
+};
+
+/**
+ * Tells how a device of the program's own interrupts, for spdk_pci_device_enable_interrupt() and
+ * udma_ioat_wait(). Called behind spdk_pci_hook_device(); undone by spdk_pci_unhook_device().
+ *
+ * \param ops kept, not copied.
+ * \return 0; -EEXIST if that has been told; -EINVAL; -ENOMEM.
+ */
+int udma_pci_hook_interrupts(struct spdk_pci_device *dev, const struct udma_pci_interrupt_ops *ops);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

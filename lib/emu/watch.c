@@ -220,10 +220,11 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 		shadow->chanerr_and_mask = now.chanerr_and_mask;
 	}
 	if (now.chanctrl != shadow->chanctrl) {
-		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);
 		shadow->chanctrl = now.chanctrl;
+		/* Before the model has it: it may interrupt at once, and the driver re-arm anew. */
 		REPLACE(watch, uint16_t, chanctrl, shadow->chanctrl,
 			now.chanctrl & ~SPDK_IOAT_CHANCTRL_INT_REARM);
+		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);
 	}
 	if (now.chancmp != shadow->chancmp) {
 		udma_emu_write(watch->emu, OFFSET(chancmp), 8, now.chancmp);

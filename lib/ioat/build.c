@@ -74,8 +74,9 @@ udma_ioat_make_null(struct spdk_ioat_chan *chan, uint64_t position)
 {
 	const union spdk_ioat_hw_desc *desc = udma_ioat_slot(chan, position);
 	bool extended = udma_ioat_extends(desc);
-	uint32_t kept = desc->dma.u.control_raw &
-			(UDMA_IOAT_CONTROL_COMPLETION_UPDATE | UDMA_IOAT_CONTROL_FENCE);
+	uint32_t kept =
+		desc->dma.u.control_raw & (UDMA_IOAT_CONTROL_COMPLETION_UPDATE |
+					   UDMA_IOAT_CONTROL_FENCE | UDMA_IOAT_CONTROL_INT_ENABLE);
 
 	udma_ioat_write_descriptor(chan, position, UDMA_IOAT_NULL_SIZE,
 				   UDMA_IOAT_CONTROL_NULL | kept, 0, 0);

@@ -169,11 +169,10 @@ udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position)
 	chan->seen = 0;
 	chan->stalled = false;
 	chan->base = position;
-	/* Error write-back on, so that a halt shows where polls look (section 4.1). */
-	write_chanctrl(chan->bar,
-		       SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);
+	write_chanctrl(chan->bar, UDMA_IOAT_CHANCTRL);
 	write_chancmp(chan->bar, chan->completion_iova);
 	write_chainaddr(chan->bar, slot_iova(chan, position));
+	udma_ioat_waiting_restart(chan);
 }
 
 int
@@ -482,6 +481,7 @@ udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **attache
 	memset(chan, 0, sizeof(*chan));
 	udma_ioat_accept(chan);
 	chan->device = device;
+	chan->last_control = UDMA_IOAT_CONTROL_COMPLETION_UPDATE;
 	chan->process = getpid();
 	spdk_pci_addr_fmt(chan->name, sizeof(chan->name), &device->addr);
 
@@ -562,6 +562,7 @@ spdk_ioat_detach(struct spdk_ioat_chan *chan)
 	}
 	/* Only now: until the engine has stopped, removals of memory wait for it. */
 	udma_ioat_quiesce_remove(chan);
+	udma_ioat_waiting_end(chan);
 	spdk_pci_device_unmap_bar(chan->device, 0, (void *)(uintptr_t)chan->bar);
 	spdk_pci_device_detach(chan->device);
 

@@ -20,6 +20,7 @@
 #include "env/translate.h"
 #include "registers.h"
 #include "udma/ioat.h"
+#include "wait.h"
 
 /** Programs rely on the ring's size (design: "What makes it fast"). Only test/fuzz has another. */
 #ifndef UDMA_IOAT_RING_ORDER
@@ -29,10 +30,15 @@
 #define UDMA_IOAT_RING_MASK ((uint64_t)UDMA_IOAT_RING_SIZE - 1)
 
 /* Control word of a descriptor (section 6.1). */
+#define UDMA_IOAT_CONTROL_INT_ENABLE        (1u << 0)
 #define UDMA_IOAT_CONTROL_COMPLETION_UPDATE (1u << 3)
 #define UDMA_IOAT_CONTROL_FENCE             (1u << 4)
 #define UDMA_IOAT_CONTROL_NULL              (1u << 5)
 #define UDMA_IOAT_CONTROL_OP_SHIFT          24
+
+/** CHANCTRL: errors halt, and show where polls look (section 4.1). */
+#define UDMA_IOAT_CHANCTRL                                                                         \
+	(SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN)
 
 /* What a request is beside a callback of SPDK's kind. */
 #define UDMA_IOAT_TELLS_STATUS 0x01 /* cb_fn is an udma_ioat_cb */
@@ -88,7 +94,8 @@ struct spdk_ioat_chan {
 	udma_bar *bar;
 	uint32_t max_piece; /* bytes in one descriptor */
 	uint32_t dma_capabilities;
-	bool careful; /* a flush may not simply announce all: ring.c */
+	bool careful;          /* a flush may not simply announce all: ring.c */
+	uint32_t last_control; /* of the last descriptor of a batch */
 	struct udma_translation source;
 	struct udma_translation destination;
 	uint64_t base; /* position at which the engine's count began, when it was started last */
@@ -129,6 +136,7 @@ struct spdk_ioat_chan {
 	bool detached;           /* by a callback: freed by the outermost poll */
 	enum udma_ioat_fill_anchor fill_anchor;
 	uint8_t version;
+	struct udma_ioat_waiting waiting;
 	uint8_t parity; /* UDMA_IOAT_CAN_XOR, UDMA_IOAT_CAN_PQ */
 	bool quiet;     /* whoever asks for a request has another way */
 	bool in_batch;  /* what is being built may yet be taken back */
@@ -217,6 +225,8 @@ void udma_ioat_take_care(struct spdk_ioat_chan *chan);
  * \return false if it is not one of those outstanding, nor the one reported last.
  */
 bool udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word);
+/** Descriptors are outstanding: the next poll looks at the status register, whatever the time. */
+void udma_ioat_look_now(struct spdk_ioat_chan *chan);
 
 /* record.c */
 

@@ -84,6 +84,38 @@ read_dmacapability(udma_bar *bar)
 	return read_4(REGISTER(bar, uint32_t, dmacapability));
 }
 
+/* INTRCTRL and INTRDELAY (section 3) */
+#define INTRCTRL_MASTER      0x01
+#define INTRCTRL_VECTOR_EACH 0x08
+#define INTRDELAY_US         0x3fffu
+#define INTRDELAY_SUPPORTED  0x8000u
+
+static inline void
+write_intrctrl(udma_bar *bar, uint8_t value)
+{
+	spdk_mmio_write_1(REGISTER(bar, uint8_t, intrctrl), value);
+}
+
+static inline uint16_t
+read_intrdelay(udma_bar *bar)
+{
+	return spdk_mmio_read_2(REGISTER(bar, uint16_t, intrdelay));
+}
+
+/** Bit 15 is read-only; written as it reads, a BAR that is memory keeps it. */
+static inline void
+write_intrdelay(udma_bar *bar, unsigned us)
+{
+	spdk_mmio_write_2(REGISTER(bar, uint16_t, intrdelay), (uint16_t)(INTRDELAY_SUPPORTED | us));
+}
+
+/** Clears it, too. */
+static inline uint32_t
+read_attnstatus(udma_bar *bar)
+{
+	return spdk_mmio_read_4(REGISTER(bar, uint32_t, attnstatus));
+}
+
 static inline void
 write_chanctrl(udma_bar *bar, uint16_t value)
 {

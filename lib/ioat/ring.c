@@ -35,7 +35,7 @@ mark_every(struct spdk_ioat_chan *chan, uint64_t head)
 		while (!may_complete(chan, at)) {
 			at++;
 		}
-		udma_ioat_slot(chan, at)->dma.u.control_raw |= UDMA_IOAT_CONTROL_COMPLETION_UPDATE;
+		udma_ioat_slot(chan, at)->dma.u.control_raw |= chan->last_control;
 	}
 }
 
@@ -44,7 +44,7 @@ static inline void
 announce(struct spdk_ioat_chan *chan, uint64_t head)
 {
 	/* One completion for the batch; the engine reads the slot only after the doorbell. */
-	udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= UDMA_IOAT_CONTROL_COMPLETION_UPDATE;
+	udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= chan->last_control;
 	/* Before the doorbell, so that whoever removes memory waits for it (quiesce.c). */
 	__atomic_store_n(&chan->announced, head, __ATOMIC_RELEASE);
 	/* Since the engine was armed, and modulo 65536, as the register counts (section 8). */
@@ -450,6 +450,16 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 		return 0;
 	}
 	return report(chan);
+}
+
+void
+udma_ioat_look_now(struct spdk_ioat_chan *chan)
+{
+	if (!chan->stalled) {
+		chan->stalled = true;
+		chan->waited = chan->progress = 0;
+	}
+	chan->look_at = spdk_get_ticks();
 }
 
 /** The completion word has not changed, and descriptors are outstanding. */

@@ -92,9 +92,13 @@ spdk_pci_device_get_type(const struct spdk_pci_device *dev)
 bool
 spdk_pci_device_is_removed(struct spdk_pci_device *dev)
 {
+	if (!__atomic_load_n(&dev->internal.pending_removal, __ATOMIC_RELAXED) &&
+	    udma_pci_real_is_wanted_back(dev)) {
+		__atomic_store_n(&dev->internal.pending_removal, true, __ATOMIC_RELAXED);
+	}
 	/* An emulated function's thread sets it. */
 	return __atomic_load_n(&dev->internal.removed, __ATOMIC_RELAXED) ||
-	       dev->internal.pending_removal;
+	       __atomic_load_n(&dev->internal.pending_removal, __ATOMIC_RELAXED);
 }
 
 int
@@ -130,56 +134,6 @@ spdk_pci_device_unmap_bar(struct spdk_pci_device *dev, uint32_t bar, void *mappe
 		return -EINVAL;
 	}
 	return dev->unmap_bar(dev, bar, mapped_addr);
-}
-
-static int
-no_interrupts(const struct spdk_pci_device *dev, const char *tried)
-{
-	char text[UDMA_PCI_ADDR_LEN] = "no device";
-
-	if (dev != NULL) {
-		spdk_pci_addr_fmt(text, sizeof(text), &dev->addr);
-	}
-	SPDK_ERRLOG("%s: cannot %s: the device has no interrupts here; poll it\n", text, tried);
-	return -ENOTSUP;
-}
-
-int
-spdk_pci_device_enable_interrupt(struct spdk_pci_device *dev)
-{
-	return no_interrupts(dev, "enable an interrupt");
-}
-
-int
-spdk_pci_device_disable_interrupt(struct spdk_pci_device *dev)
-{
-	return no_interrupts(dev, "disable an interrupt");
-}
-
-int
-spdk_pci_device_get_interrupt_efd(struct spdk_pci_device *dev)
-{
-	return no_interrupts(dev, "give an interrupt's descriptor");
-}
-
-int
-spdk_pci_device_enable_interrupts(struct spdk_pci_device *dev, uint32_t efd_count)
-{
-	(void)efd_count;
-	return no_interrupts(dev, "enable interrupts");
-}
-
-int
-spdk_pci_device_disable_interrupts(struct spdk_pci_device *dev)
-{
-	return no_interrupts(dev, "disable interrupts");
-}
-
-int
-spdk_pci_device_get_interrupt_efd_by_index(struct spdk_pci_device *dev, uint32_t index)
-{
-	(void)index;
-	return no_interrupts(dev, "give an interrupt's descriptor");
 }
 
 /* Configuration accesses stay inside the space, whatever the device's function would do. */

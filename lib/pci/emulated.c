@@ -17,6 +17,7 @@
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
+#include "udma/pci.h"
 
 /* A domain that no machine has, so that emulated functions are known by their address too. They
  * sit where a socket's channels do: device 4 on, eight functions each (section 1.3). */
@@ -313,14 +314,18 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 static int
 create(struct udma_emulated *function, unsigned index, const struct udma_emulated_config *config)
 {
-	static const struct udma_emu_host host = {.grant = udma_emulated_grant};
+	static const struct udma_emu_host host = {.grant = udma_emulated_grant,
+						  .interrupt = udma_emulated_interrupt};
 	const struct udma_emu_config identity = {
 		.device_id = udma_emu_device_id(config->generation, index),
 		.xfercap = config->xfercap,
 		.multifunction = config->count > 1,
+		.interrupts = UDMA_EMU_MSIX,
+		.msix_table_in_host = true,
 	};
 
-	function->emu = udma_emu_create(&identity, &host, NULL);
+	function->interrupt_fd = -1;
+	function->emu = udma_emu_create(&identity, &host, function);
 	if (function->emu == NULL) {
 		SPDK_ERRLOG("no memory for an emulated I/OAT function\n");
 		return -ENOMEM;
@@ -414,6 +419,10 @@ udma_emulated_init(const struct udma_emulated_config *config)
 	for (unsigned i = 0; rc == 0 && i < g_host.count; i++) {
 		rc = spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &g_host.functions[i].device);
 		g_host.functions[i].hooked = rc == 0;
+		if (rc == 0) {
+			rc = udma_pci_hook_interrupts(&g_host.functions[i].device,
+						      &udma_emulated_interrupts);
+		}
 	}
 	if (rc != 0) {
 		udma_emulated_fini();

@@ -17,10 +17,17 @@ struct udma_emulated {
 	struct udma_emu_watch watch;
 	struct spdk_pci_device device;
 	bool hooked;
-	bool away;     /* it does not answer, */
-	bool removed;  /* and is known to be gone */
-	uint64_t time; /* ticks up to which it knows that time has passed; 0: it needs not */
+	int interrupt_fd; /* an eventfd; -1: nobody listens */
+	bool away;        /* it does not answer, */
+	bool removed;     /* and is known to be gone */
+	uint64_t time;    /* ticks up to which it knows that time has passed; 0: it needs not */
 };
+
+/* emulated_interrupt.c */
+
+extern const struct udma_pci_interrupt_ops udma_emulated_interrupts;
+/** As in struct udma_emu_host, for a function as context. */
+void udma_emulated_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt);
 
 /* emulated.c */
 

@@ -63,6 +63,8 @@ udma_emulated_came_or_went(struct udma_emulated *function)
 	__atomic_store_n(&function->device.internal.removed, removed, __ATOMIC_RELAXED);
 	event.action = removed ? SPDK_UEVENT_REMOVE : SPDK_UEVENT_ADD;
 	udma_pci_event_push(&event);
+	/* Who sleeps is to see it. */
+	udma_emulated_interrupt(function, NULL);
 }
 
 bool

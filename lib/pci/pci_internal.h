@@ -40,6 +40,26 @@ void udma_pci_event_push(const struct spdk_pci_event *event);
 /** Forgets those that nobody has read. */
 void udma_pci_event_forget(void);
 
+/* interrupt.c. Without a log line, unless the bus has one. */
+
+/**
+ * Switches vectors on, as spdk_pci_device_enable_interrupts().
+ *
+ * \return an enum udma_pci_interrupt_kind; -ENOTSUP if the device has none; -EBUSY if they are on.
+ */
+int udma_pci_interrupts_on(struct spdk_pci_device *dev, uint32_t count);
+/** Switches them off, if they are on; their descriptors are gone. */
+void udma_pci_interrupts_off(struct spdk_pci_device *dev);
+/** Sees to it that the next one comes: see `again` of struct udma_pci_interrupt_ops. */
+int udma_pci_interrupts_again(struct spdk_pci_device *dev);
+/** \return the descriptor of a vector that is on; a negative errno. */
+int udma_pci_interrupt_fd(struct spdk_pci_device *dev, uint32_t index);
+/** Undoes udma_pci_hook_interrupts(). Does nothing for a device without. */
+void udma_pci_interrupts_forget(struct spdk_pci_device *dev);
+/** For a bus that signals eventfds. \return 0; a negative errno, logged. */
+int udma_pci_make_eventfds(int *fds, uint32_t count);
+void udma_pci_close_eventfds(const int *fds, uint32_t count);
+
 /* registry.c */
 
 /** What the functions of the machine that can be had ask of the address space. */
@@ -68,6 +88,10 @@ void udma_pci_real_fini(void);
 void udma_pci_real_find(void);
 /** Lets go of a function of the machine. Does nothing for another device, or none at all. */
 void udma_pci_real_close(struct spdk_pci_device *device);
+/** Whether the kernel has asked for a function of the machine that is open. */
+bool udma_pci_real_is_wanted_back(struct spdk_pci_device *device);
+/** \return a descriptor that becomes readable when the kernel asks for it; -ENOTSUP. */
+int udma_pci_removal_fd(struct spdk_pci_device *device);
 
 /* holder.c */
 

@@ -26,12 +26,6 @@ static bool g_enabled;
 /* Held to change the list, and to open or close a function: those share groups and containers. */
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static struct udma_pci_real *
-real_of(struct spdk_pci_device *device)
-{
-	return SPDK_CONTAINEROF(device, struct udma_pci_real, device);
-}
-
 /* ---- Open and closed -------------------------------------------------------------------- */
 
 /** Keeps other processes out, SPDK's too. */
@@ -111,6 +105,8 @@ close_function(struct udma_pci_real *real)
 		}
 		real->bus->close(real);
 		real->is_open = false;
+		/* The kernel has what it may have asked for. */
+		__atomic_store_n(&real->device.internal.pending_removal, false, __ATOMIC_RELAXED);
 		unclaim(real);
 	}
 	pthread_mutex_unlock(&g_lock);
@@ -144,13 +140,13 @@ access_cfg(struct udma_pci_real *real, void *value, uint32_t len, uint32_t offse
 static int
 cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
-	return access_cfg(real_of(device), value, len, offset, false);
+	return access_cfg(udma_pci_real_of(device), value, len, offset, false);
 }
 
 static int
 cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
-	return access_cfg(real_of(device), value, len, offset, true);
+	return access_cfg(udma_pci_real_of(device), value, len, offset, true);
 }
 
 /**
@@ -208,7 +204,7 @@ static int
 map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64_t *phys_addr,
 	uint64_t *size)
 {
-	struct udma_pci_real *real = real_of(device);
+	struct udma_pci_real *real = udma_pci_real_of(device);
 	struct udma_pci_bar where = {0};
 	int rc = open_function(real);
 
@@ -246,7 +242,7 @@ map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64
 static int
 unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
 {
-	struct udma_pci_real *real = real_of(device);
+	struct udma_pci_real *real = udma_pci_real_of(device);
 
 	if (addr == NULL || addr != real->bar[bar].addr) {
 		SPDK_ERRLOG("%s: BAR %u is not mapped at %p\n", real->name, bar, addr);
@@ -283,6 +279,22 @@ udma_pci_real_close(struct spdk_pci_device *device)
 }
 
 int
+udma_pci_removal_fd(struct spdk_pci_device *device)
+{
+	struct udma_pci_real *real = find_real(device);
+
+	return real != NULL && real->is_open && real->request_fd >= 0 ? real->request_fd : -ENOTSUP;
+}
+
+bool
+udma_pci_real_is_wanted_back(struct spdk_pci_device *device)
+{
+	struct pollfd request = {.fd = udma_pci_removal_fd(device), .events = POLLIN};
+
+	return request.fd >= 0 && poll(&request, 1, 0) == 1;
+}
+
+int
 udma_pci_device_reset(struct spdk_pci_device *device)
 {
 	struct udma_pci_real *real = find_real(device);
@@ -290,6 +302,35 @@ udma_pci_device_reset(struct spdk_pci_device *device)
 
 	return rc == 0 ? real->bus->reset(real) : rc;
 }
+
+/* ---- Interrupts ------------------------------------------------------------------------- */
+
+static int
+enable_interrupts(struct spdk_pci_device *device, int *fds, uint32_t count)
+{
+	struct udma_pci_real *real = udma_pci_real_of(device);
+	int rc = open_function(real);
+
+	return rc == 0 ? real->bus->interrupts.enable(device, fds, count) : rc;
+}
+
+static void
+disable_interrupts(struct spdk_pci_device *device, const int *fds, uint32_t count)
+{
+	udma_pci_real_of(device)->bus->interrupts.disable(device, fds, count);
+}
+
+static int
+interrupt_again(struct spdk_pci_device *device, const int *fds, uint32_t count)
+{
+	return udma_pci_real_of(device)->bus->interrupts.again(device, fds, count);
+}
+
+static const struct udma_pci_interrupt_ops g_interrupts = {
+	.enable = enable_interrupts,
+	.disable = disable_interrupts,
+	.again = interrupt_again,
+};
 
 /* ---- Finding ---------------------------------------------------------------------------- */
 
@@ -327,6 +368,7 @@ add(const struct udma_pci_function *function, const struct udma_pci_bus *bus)
 	}
 	real->bus = bus;
 	real->found = true;
+	real->request_fd = -1;
 	real->iommu_group = function->iommu_group;
 	memcpy(real->driver, function->driver, sizeof(real->driver));
 	spdk_pci_addr_fmt(real->name, sizeof(real->name), &function->addr);
@@ -341,6 +383,12 @@ add(const struct udma_pci_function *function, const struct udma_pci_bus *bus)
 		.cfg_write = cfg_write,
 	};
 	rc = spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &real->device);
+	if (rc == 0) {
+		rc = udma_pci_hook_interrupts(&real->device, &g_interrupts);
+		if (rc != 0) {
+			spdk_pci_unhook_device(&real->device);
+		}
+	}
 	if (rc != 0) {
 		free(real);
 		/* A program that has hooked one there wants that one. */

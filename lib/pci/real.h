@@ -10,6 +10,7 @@
 
 #include "env/iova.h"
 #include "pci_internal.h"
+#include "udma/pci.h"
 
 #define UDMA_PCI_BARS 6
 
@@ -33,6 +34,8 @@ struct udma_pci_bus {
 	int (*reset)(struct udma_pci_real *real);
 	/** Whether open() needs the claim, because the kernel would let another process in. */
 	bool needs_claim;
+	/** As in udma/pci.h; the function is open. */
+	struct udma_pci_interrupt_ops interrupts;
 };
 
 /** One function. */
@@ -50,6 +53,8 @@ struct udma_pci_real {
 	uint64_t cfg_offset;
 	uint64_t cfg_size;
 	struct udma_vfio_group *group; /* of VFIO */
+	int request_fd; /* of VFIO: the kernel asks for the function; -1: it cannot */
+	int irq_index;  /* of VFIO, while interrupts are on */
 	struct {
 		void *addr;
 		uint64_t size;
@@ -62,6 +67,21 @@ extern const struct udma_pci_bus udma_pci_uio;
 
 /** "/dev"; tests put a tree of their own here. */
 extern const char *udma_pci_dev_dir;
+
+/** The function behind a device that is one of the machine's. */
+static inline struct udma_pci_real *
+udma_pci_real_of(struct spdk_pci_device *device)
+{
+	return (struct udma_pci_real *)((char *)device - offsetof(struct udma_pci_real, device));
+}
+
+/* vfio_irq.c */
+
+/** Asks the kernel to tell when it wants the function back. */
+void udma_vfio_hear_requests(struct udma_pci_real *real);
+int udma_vfio_irq_enable(struct spdk_pci_device *device, int *fds, uint32_t count);
+void udma_vfio_irq_disable(struct spdk_pci_device *device, const int *fds, uint32_t count);
+int udma_vfio_irq_again(struct spdk_pci_device *device, const int *fds, uint32_t count);
 
 /* vfio_container.c */
 

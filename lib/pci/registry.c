@@ -162,6 +162,7 @@ spdk_pci_unhook_device(struct spdk_pci_device *dev)
 		SPDK_ERRLOG("cannot unhook %s: it is attached; detach it first\n",
 			    addr_text(text, &dev->addr));
 	} else {
+		udma_pci_interrupts_forget(dev);
 		spdk_pci_device_unclaim(dev);
 		dev->internal = (struct _spdk_pci_device_internal){0};
 	}
@@ -220,6 +221,7 @@ offer(struct spdk_pci_device *dev, spdk_pci_enum_cb enum_cb, void *enum_ctx)
 	pthread_mutex_unlock(&g_lock);
 	rc = enum_cb(enum_ctx, dev);
 	if (rc != 0) {
+		udma_pci_interrupts_off(dev);
 		udma_pci_real_close(dev);
 		pthread_mutex_lock(&g_lock);
 		if (is_listed(dev)) {
@@ -392,6 +394,7 @@ spdk_pci_device_detach(struct spdk_pci_device *device)
 	}
 	pthread_mutex_unlock(&g_lock);
 	if (listed) {
+		udma_pci_interrupts_off(device);
 		udma_pci_real_close(device);
 		spdk_pci_device_unclaim(device);
 	}

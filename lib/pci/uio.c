@@ -205,10 +205,74 @@ uio_reset(struct udma_pci_real *real)
 	return rc;
 }
 
+/* ---- Interrupts ---- */
+
+#define PCI_COMMAND              0x04
+#define PCI_COMMAND_INTX_DISABLE 0x0400
+
+/** Lets INTx through, or not. uio_pci_generic stops it when it has come, by the same bit. */
+static int
+let_intx(struct spdk_pci_device *device, bool through)
+{
+	uint16_t command;
+	int rc = spdk_pci_device_cfg_read16(device, &command, PCI_COMMAND);
+
+	if (rc == 0) {
+		command = (uint16_t)(through ? command & ~PCI_COMMAND_INTX_DISABLE
+					     : command | PCI_COMMAND_INTX_DISABLE);
+		rc = spdk_pci_device_cfg_write16(device, command, PCI_COMMAND);
+	}
+	if (rc != 0) {
+		SPDK_ERRLOG("%s: the command register in configuration space cannot be accessed: "
+			    "%s\n",
+			    udma_pci_real_of(device)->name, spdk_strerror(-rc));
+	}
+	return rc;
+}
+
+/** There is INTx only, and it is heard of by /dev/uioN. */
+static int
+uio_irq_enable(struct spdk_pci_device *device, int *fds, uint32_t count)
+{
+	struct udma_pci_real *real = udma_pci_real_of(device);
+	struct pollfd interrupt = {.fd = real->fd, .events = POLLIN};
+	int rc;
+
+	/* Without an interrupt line the kernel answers polls with an error. */
+	if (poll(&interrupt, 1, 0) < 0 || (interrupt.revents & POLLERR)) {
+		return -ENOTSUP;
+	}
+	if (count > 1) {
+		return -EINVAL;
+	}
+	rc = let_intx(device, true);
+	fds[0] = real->fd;
+	return rc == 0 ? UDMA_PCI_INTX : rc;
+}
+
+static void
+uio_irq_disable(struct spdk_pci_device *device, const int *fds, uint32_t count)
+{
+	(void)fds;
+	(void)count;
+	let_intx(device, false);
+}
+
+static int
+uio_irq_again(struct spdk_pci_device *device, const int *fds, uint32_t count)
+{
+	(void)fds;
+	(void)count;
+	return let_intx(device, true);
+}
+
 const struct udma_pci_bus udma_pci_uio = {
 	.open = uio_open,
 	.close = uio_close,
 	.find_bar = uio_find_bar,
 	.reset = uio_reset,
+	.interrupts = {.enable = uio_irq_enable,
+		       .disable = uio_irq_disable,
+		       .again = uio_irq_again},
 	.needs_claim = true,
 };

@@ -75,6 +75,10 @@ find_config_space(struct udma_pci_real *real)
 static void
 vfio_close(struct udma_pci_real *real)
 {
+	if (real->request_fd >= 0) {
+		close(real->request_fd);
+		real->request_fd = -1;
+	}
 	close(real->fd);
 	real->fd = -1;
 	udma_vfio_group_put(real->group);
@@ -98,8 +102,10 @@ vfio_open(struct udma_pci_real *real)
 	rc = find_config_space(real);
 	if (rc != 0) {
 		vfio_close(real);
+		return rc;
 	}
-	return rc;
+	udma_vfio_hear_requests(real);
+	return 0;
 }
 
 static int
@@ -151,4 +157,7 @@ const struct udma_pci_bus udma_pci_vfio = {
 	.close = vfio_close,
 	.find_bar = vfio_find_bar,
 	.reset = vfio_reset,
+	.interrupts = {.enable = udma_vfio_irq_enable,
+		       .disable = udma_vfio_irq_disable,
+		       .again = udma_vfio_irq_again},
 };

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <sys/eventfd.h>
+
 #include "rig.h"
 
 #include "env/region.h"
 #include "spdk/util.h"
+#include "udma/pci.h"
 
 static void *
 grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
@@ -50,6 +53,64 @@ rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value)
 		break;
 	}
 }
+
+/* ---- Interrupts: MSI-X, for the BAR is polled. The host has the table. ---- */
+
+#define MSIX_CONTROL        0x82
+#define MSIX_CONTROL_ENABLE 0x8000
+
+static void
+on_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt)
+{
+	struct rig *rig = ctx;
+
+	(void)interrupt;
+	rig->interrupts++;
+	if (!rig->loses_interrupts) {
+		rig_interrupt(rig);
+	}
+}
+
+void
+rig_interrupt(const struct rig *rig)
+{
+	int fd = __atomic_load_n(&rig->interrupt_fd, __ATOMIC_ACQUIRE);
+
+	if (fd >= 0 && eventfd_write(fd, 1) != 0) {
+		abort();
+	}
+}
+
+static int
+enable_interrupts(struct spdk_pci_device *device, int *fds, uint32_t count)
+{
+	struct rig *rig = SPDK_CONTAINEROF(device, struct rig, function.device);
+
+	assert(count == 1);
+	if (rig->no_interrupts) {
+		return -ENOTSUP;
+	}
+	fds[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	__atomic_store_n(&rig->interrupt_fd, fds[0], __ATOMIC_RELEASE);
+	spdk_pci_device_cfg_write16(device, MSIX_CONTROL_ENABLE, MSIX_CONTROL);
+	return UDMA_PCI_MSIX;
+}
+
+static void
+disable_interrupts(struct spdk_pci_device *device, const int *fds, uint32_t count)
+{
+	struct rig *rig = SPDK_CONTAINEROF(device, struct rig, function.device);
+
+	(void)count;
+	__atomic_store_n(&rig->interrupt_fd, -1, __ATOMIC_RELEASE);
+	spdk_pci_device_cfg_write16(device, 0, MSIX_CONTROL);
+	close(fds[0]);
+}
+
+static const struct udma_pci_interrupt_ops g_interrupts = {
+	.enable = enable_interrupts,
+	.disable = disable_interrupts,
+};
 
 /**
  * Changes announced fills: turns the pattern, so that the model seems to start it at multiples of
@@ -242,8 +303,11 @@ rig_create(uint8_t func, uint8_t xfercap)
 struct rig *
 rig_create_part(uint8_t func, uint8_t xfercap, uint16_t device_id)
 {
-	static const struct udma_emu_host host = {.grant = grant};
-	const struct udma_emu_config config = {.device_id = device_id, .xfercap = xfercap};
+	static const struct udma_emu_host host = {.grant = grant, .interrupt = on_interrupt};
+	const struct udma_emu_config config = {.device_id = device_id,
+					       .xfercap = xfercap,
+					       .interrupts = UDMA_EMU_MSIX,
+					       .msix_table_in_host = true};
 	struct rig *rig = calloc(1, sizeof(*rig));
 	int fd = memfd_create("bar", MFD_CLOEXEC);
 
@@ -252,9 +316,10 @@ rig_create_part(uint8_t func, uint8_t xfercap, uint16_t device_id)
 		mmap(NULL, UDMA_EMU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	rig->driver_bar = rig->function.watch.bar;
 	rig->bar_fd = fd;
+	rig->interrupt_fd = -1;
 	rig->bar_size = UDMA_EMU_BAR_SIZE;
 	pthread_mutex_init(&rig->lock, NULL);
-	rig->function.emu = udma_emu_create(&config, &host, NULL);
+	rig->function.emu = udma_emu_create(&config, &host, rig);
 	assert(rig->function.emu != NULL);
 	rig->function.watch.emu = rig->function.emu;
 	udma_emu_watch_publish_all(&rig->function.watch);
@@ -268,7 +333,8 @@ rig_create_part(uint8_t func, uint8_t xfercap, uint16_t device_id)
 	rig->function.device.unmap_bar = unmap_bar;
 	rig->function.device.cfg_read = cfg_read;
 	rig->function.device.cfg_write = cfg_write;
-	if (spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &rig->function.device) != 0) {
+	if (spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &rig->function.device) != 0 ||
+	    udma_pci_hook_interrupts(&rig->function.device, &g_interrupts) != 0) {
 		abort();
 	}
 	pthread_create(&rig->thread, NULL, run, rig);

@@ -43,8 +43,12 @@ struct rig {
 	bool no_config_180;         /* configuration register 180h cannot be read */
 	bool no_command;            /* nor the command register */
 	unsigned config_writes_180;
-	uint64_t bar_size; /* what mapping the BAR reports */
-	int map_rc;        /* and returns */
+	bool no_interrupts;    /* it has none */
+	bool loses_interrupts; /* they do not arrive */
+	int interrupt_fd;      /* -1: they are off */
+	unsigned interrupts;   /* sent since the start */
+	uint64_t bar_size;     /* what mapping the BAR reports */
+	int map_rc;            /* and returns */
 };
 
 /** Changes what the device does, while its thread may be looking. */
@@ -74,6 +78,8 @@ uint16_t rig_read16(const struct rig *rig, uint32_t offset);
 uint64_t rig_read64(const struct rig *rig, uint32_t offset);
 /** Stores to a register behind the device's back. */
 void rig_poke(struct rig *rig, uint32_t offset, unsigned width, uint64_t value);
+/** An interrupt that the device has not sent. */
+void rig_interrupt(const struct rig *rig);
 /** Everything reads as ones, as from a device that was pulled. Pauses. */
 void rig_vanish(struct rig *rig);
 /** Where the driver has put the completion word. */

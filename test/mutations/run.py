@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build-mutations"
 SOURCE = WORK / "source"
 # What the driver's tests are built from.
-PARTS = ["include", "lib", "tools", "test/driver", "test/fuzz/shadow", "test/random", "test/system"]
+PARTS = ["include", "lib", "tools", "test/driver", "test/fuzz/shadow", "test/random", "test/system",
+         "test/unit"]
 # A test that does not come to its end has caught something.
 TIME_LIMIT_S = 60
 
@@ -48,6 +49,8 @@ udma_internal_dep = declare_dependency(
 subdir('test/driver')
 subdir('test/random')
 executable('sources', 'test/system/test_parity.c', dependencies: [udma_internal_dep, cmocka, isal])
+executable('watch', 'test/unit/test_watch.c', include_directories: include_directories('test/unit'),
+    dependencies: [udma_internal_dep, cmocka])
 executable('perf', 'test/system/perf.c', 'test/system/program.c',
     include_directories: include_directories('tools'), dependencies: udma_internal_dep)
 """
@@ -89,6 +92,9 @@ PROGRAMS = {
     "parity": Program("test/driver/test_parity", []),
     "else_cpu": Program("test/driver/test_else_cpu", []),
     "sources": Program("sources", []),
+    "wait": Program("test/driver/test_wait", []),
+    "wait_steps": Program("test/driver/test_wait_steps", []),
+    "watch": Program("watch", []),
     # A barrier that is missing does not show on x86-64, which keeps stores in order.
     "threads": Program("perf", ["-t", "1", "-q", "8"], "thread",
                        ("UDMA_EMULATE=1", "TSAN_OPTIONS=halt_on_error=1")),

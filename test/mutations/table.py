@@ -18,6 +18,8 @@ REQUEST = "lib/ioat/request.c"
 RING = "lib/ioat/ring.c"
 SOFTWARE = "lib/ioat/software.c"
 STATS = "lib/ioat/stats.c"
+WAIT = "lib/ioat/wait.c"
+WATCH = "lib/emu/watch.c"
 
 
 def bug(name, file, test, *edits):
@@ -76,21 +78,19 @@ MUTATIONS = [
         "lessons request_larger_than_the_ring",
         "if (chan->limit - chan->head == UDMA_IOAT_RING_MASK) {", "if (0) {"),
     bug("an aborted descriptor's completion is lost", BUILD, "random",
-        "(UDMA_IOAT_CONTROL_COMPLETION_UPDATE | UDMA_IOAT_CONTROL_FENCE);",
-        "UDMA_IOAT_CONTROL_FENCE;"),
+        "desc->dma.u.control_raw & (UDMA_IOAT_CONTROL_COMPLETION_UPDATE |",
+        "desc->dma.u.control_raw & (0 |"),
     bug("lists of different lengths are copied", REQUEST, "random",
         "return difference == 0;", "return true;"),
 
     # ---- The doorbell ----
     bug("no completion is asked for", RING, "random",
-        "udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= UDMA_IOAT_CONTROL_COMPLETION_UPDATE;",
-        ""),
+        "udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= chan->last_control;", ""),
     bug("the completion is asked for behind the doorbell", RING, "registers",
-        "	udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= "
-        "UDMA_IOAT_CONTROL_COMPLETION_UPDATE;\n", "",
+        "	udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= chan->last_control;\n", "",
         "	chan->doorbells++;\n}",
         "	chan->doorbells++;\n	udma_ioat_slot(chan, head - 1)->dma.u.control_raw |= "
-        "UDMA_IOAT_CONTROL_COMPLETION_UPDATE;\n}"),
+        "chan->last_control;\n}"),
     bug("removals of memory hear of it behind the doorbell", RING, "registers",
         "	__atomic_store_n(&chan->announced, head, __ATOMIC_RELEASE);\n", "",
         "	chan->doorbells++;\n}",
@@ -341,11 +341,11 @@ MUTATIONS = [
     bug("the word seen last is taken for one of the new chain", CHANNEL, "random",
         "	chan->seen = 0;\n	chan->stalled", "	chan->stalled"),
     bug("halts are not pushed to memory", CHANNEL, "random",
-        "SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);",
-        "SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN);"),
+        "write_chanctrl(chan->bar, UDMA_IOAT_CHANCTRL);",
+        "write_chanctrl(chan->bar, SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN);"),
     bug("errors do not halt the engine", CHANNEL, "random",
-        "SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);",
-        "SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);"),
+        "write_chanctrl(chan->bar, UDMA_IOAT_CHANCTRL);",
+        "write_chanctrl(chan->bar, SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN);"),
     bug("an engine that ignores resets keeps the bus", CHANNEL, "random",
         "		command &= (uint16_t)~PCI_COMMAND_BUS_MASTER;\n", ""),
     bug("the engine is not stopped by a detach", CHANNEL, "random",
@@ -388,4 +388,39 @@ MUTATIONS = [
         "faults removal_waits_for_a_long_batch",
         "		if (position != last || shown != last_shown) {",
         "		if (position != last) {"),
+
+    # ---- Waiting ----
+    bug("wake-up armed too late", WAIT, "wait_steps",
+        "	if (!waiting->armed && !chan->failed) {\n		arm(chan);\n	}\n", "",
+        "	waiting->slept_at = chan->completed;\n",
+        "	if (!waiting->armed && !chan->failed) {\n		arm(chan);\n	}\n"
+        "	waiting->slept_at = chan->completed;\n"),
+    bug("events are taken in behind the re-arm", WAIT, "wait_steps",
+        "	take_events(chan);\n	if (!waiting->armed && !chan->failed) {\n"
+        "		arm(chan);\n	}\n",
+        "	if (!chan->failed) {\n		arm(chan);\n	}\n	take_events(chan);\n"),
+    bug("no poll between the re-arm and the sleep", WAIT, "wait_steps",
+        "	rc = spdk_ioat_process_events(chan);\n	if (chan->detached) {",
+        "	rc = 0;\n	if (chan->detached) {"),
+    bug("an interrupt that has come needs no re-arm", WAIT, "wait_steps",
+        "	if (count > 0) {\n		waiting->armed = false;\n	}\n", ""),
+    bug("what was built is not announced before a sleep", WAIT, "wait epoll_*",
+        "	spdk_ioat_flush(chan);\n	take_events(chan);", "	take_events(chan);"),
+    bug("descriptors do not interrupt", WAIT, "wait_steps",
+        "		chan->last_control |= UDMA_IOAT_CONTROL_INT_ENABLE;\n", ""),
+    bug("errors do not interrupt", WAIT, "wait interrupts_come_*",
+        "UDMA_IOAT_CHANCTRL | SPDK_IOAT_CHANCTRL_ERR_INT_EN |", "UDMA_IOAT_CHANCTRL |"),
+    bug("a restart is not heard of by who sleeps", WAIT, "wait interrupts_come_*",
+        "	enable_in_function(chan);\n	waiting->armed = false;\n	kick(waiting);\n",
+        "	enable_in_function(chan);\n"),
+    bug("what was announced before is not looked for", WAIT, "wait what_was_announced_*",
+        "waiting->silent_until = chan->announced;", "waiting->silent_until = 0;"),
+    bug("who has never been ready may sleep", WAIT, "wait the_descriptor_*",
+        "	kick(waiting);\n	return waiting->fd;", "	return waiting->fd;"),
+    bug("a re-arm in answer to an interrupt is overwritten", WATCH, "watch",
+        "		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);\n	}\n",
+        "	}\n",
+        "		shadow->chanctrl = now.chanctrl;\n",
+        "		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);\n"
+        "		shadow->chanctrl = now.chanctrl;\n"),
 ]

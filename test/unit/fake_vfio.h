@@ -19,6 +19,7 @@
 #define CFG_BYTES   4096
 #define DMA_ENTRIES 65535
 #define INFO_BYTES  512
+#define IRQ_INDICES 5
 
 struct fake_group {
 	bool not_viable;
@@ -49,6 +50,13 @@ static struct fake_vfio {
 	uint64_t cfg_size;
 	unsigned resets;
 	int reset_error;
+	struct {
+		uint32_t count; /* offered */
+		int error;      /* of setting them */
+		int fd;         /* of the first; -1: none */
+		unsigned sets;
+		unsigned unmasks;
+	} irq[IRQ_INDICES];
 	const char *open_refused; /* the end of a path that cannot be opened */
 	int open_error;
 	unsigned open_refusals; /* how often */
@@ -266,11 +274,47 @@ fake_region(struct vfio_region_info *region)
 }
 
 static inline int
+fake_set_irqs(const struct vfio_irq_set *set)
+{
+	uint32_t fds = set->flags & VFIO_IRQ_SET_DATA_EVENTFD ? set->count : 0;
+
+	assert_int_equal(set->argsz, sizeof(*set) + fds * sizeof(int));
+	if (set->index >= IRQ_INDICES || set->count > g_vfio.irq[set->index].count) {
+		return answer(EINVAL);
+	}
+	if (g_vfio.irq[set->index].error != 0) {
+		return answer(g_vfio.irq[set->index].error);
+	}
+	if (set->flags & VFIO_IRQ_SET_ACTION_UNMASK) {
+		g_vfio.irq[set->index].unmasks++;
+		return answer(0);
+	}
+	g_vfio.irq[set->index].fd = -1;
+	if (fds > 0) {
+		memcpy(&g_vfio.irq[set->index].fd, set->data, sizeof(int));
+		g_vfio.irq[set->index].sets++;
+	} else {
+		assert_int_equal(set->count, 0);
+	}
+	return answer(0);
+}
+
+static inline int
 fake_device(unsigned long request, void *arg)
 {
 	struct vfio_device_info *info = arg;
+	struct vfio_irq_info *irq = arg;
 
 	switch (request) {
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		if (irq->index >= IRQ_INDICES) {
+			return answer(EINVAL);
+		}
+		irq->count = g_vfio.irq[irq->index].count;
+		irq->flags = VFIO_IRQ_INFO_EVENTFD;
+		return answer(0);
+	case VFIO_DEVICE_SET_IRQS:
+		return fake_set_irqs(arg);
 	case VFIO_DEVICE_GET_INFO:
 		info->flags = g_vfio.device_flags;
 		info->num_regions = g_vfio.device_regions;
@@ -332,6 +376,10 @@ make_vfio(void)
 		.bar_size = BAR_BYTES,
 		.cfg_size = CFG_BYTES,
 	};
+	for (unsigned i = 0; i < IRQ_INDICES; i++) {
+		g_vfio.irq[i].fd = -1;
+		g_vfio.irq[i].count = i != VFIO_PCI_ERR_IRQ_INDEX;
+	}
 	set_ranges(2, usual);
 	tree_file("dev/vfio/vfio", "");
 	for (unsigned i = 0; i < GROUPS; i++) {

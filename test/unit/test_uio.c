@@ -269,6 +269,55 @@ a_function_is_reset_where_it_can_be(void **state)
 	close(fd);
 }
 
+/** The command register: bit 10 stops INTx (section 2). */
+static uint16_t
+command(void)
+{
+	uint16_t value;
+
+	assert_int_equal(spdk_pci_device_cfg_read16(g_device[0], &value, 4), 0);
+	return value;
+}
+
+static void
+interrupts_are_heard_of_by_the_uio_device(void **state)
+{
+	char byte;
+
+	(void)state;
+	start();
+	assert_int_equal(map_bar(0, 0), 0);
+	assert_int_equal(spdk_pci_device_cfg_write16(g_device[0], 0x0402, 4), 0);
+	assert_int_equal(spdk_pci_device_enable_interrupts(g_device[0], 2), -EINVAL);
+	assert_int_equal(spdk_pci_device_enable_interrupt(g_device[0]), 0);
+	assert_int_equal(command(), 0x0002);
+	/* It is that very file. */
+	tree_file("dev/uio7", "x");
+	assert_int_equal(read(spdk_pci_device_get_interrupt_efd(g_device[0]), &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	/* When one has come the kernel's driver stops them. */
+	assert_int_equal(spdk_pci_device_cfg_write16(g_device[0], 0x0406, 4), 0);
+	assert_int_equal(spdk_pci_device_enable_interrupt(g_device[0]), 0);
+	assert_int_equal(command(), 0x0006);
+	assert_int_equal(spdk_pci_device_disable_interrupt(g_device[0]), 0);
+	assert_int_equal(command(), 0x0406);
+	assert_true(spdk_pci_device_get_interrupt_efd(g_device[0]) < 0);
+	/* The device is still open. */
+	assert_int_equal(udma_pci_find_holder(tree_path("dev/uio7")), getpid());
+}
+
+static void
+a_command_register_that_cannot_be_reached_is_no_interrupt(void **state)
+{
+	(void)state;
+	start();
+	assert_int_equal(map_bar(0, 0), 0);
+	assert_int_equal(truncate(tree_path("bus/pci/devices/" F0 "/config"), 2), 0);
+	assert_int_equal(spdk_pci_device_enable_interrupt(g_device[0]), -EIO);
+	assert_logged(F0 ": the command register in configuration space cannot be accessed");
+	assert_int_equal(spdk_pci_device_get_interrupt_efd(g_device[0]), -EINVAL);
+}
+
 #define WITH_MACHINE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -286,6 +335,8 @@ main(void)
 		WITH_MACHINE(the_claim_comes_first),
 		WITH_MACHINE(bars_and_configuration_space_are_as_long_as_their_files),
 		WITH_MACHINE(a_function_is_reset_where_it_can_be),
+		WITH_MACHINE(interrupts_are_heard_of_by_the_uio_device),
+		WITH_MACHINE(a_command_register_that_cannot_be_reached_is_no_interrupt),
 	};
 
 	return cmocka_run_group_tests_name("uio", tests, NULL, NULL);

@@ -309,8 +309,8 @@ functions_share_groups_and_groups_share_the_container(void **state)
 	}
 	assert_int_equal(g_vfio.group[1].joins, 1);
 	assert_int_equal(g_vfio.group[2].joins, 1);
-	/* A container, two groups, three functions with a claim each. */
-	assert_int_equal(count_descriptors(), descriptors + 9);
+	/* A container, two groups, three functions with a claim and a request each. */
+	assert_int_equal(count_descriptors(), descriptors + 12);
 	spdk_pci_device_detach(g_device[0]);
 	assert_true(g_vfio.group[1].joined);
 	spdk_pci_device_detach(g_device[1]);

@@ -2,7 +2,7 @@
 
 /** \file
  * A polled BAR, where a store that changes nothing cannot be seen: what a driver finds there once
- * its RESET reads as done.
+ * its RESET reads as done, and whether its re-arm is seen.
  */
 
 #include "emu/watch.h"
@@ -10,33 +10,48 @@
 
 #include "spdk/ioat_spec.h"
 
+#define DESCRIPTORS 4
+
+static union spdk_ioat_hw_desc g_ring[DESCRIPTORS + 1] __attribute__((aligned(64)));
+
 static void *
 grant(void *ctx, uint64_t iova, uint64_t *len, bool write)
 {
+	uint64_t into = iova - (uintptr_t)g_ring;
+
 	(void)ctx;
-	(void)iova;
-	(void)len;
 	(void)write;
-	return NULL;
+	if (into >= sizeof(g_ring) || *len > sizeof(g_ring) - into) {
+		return NULL;
+	}
+	return (uint8_t *)g_ring + into;
 }
 
 struct polled {
 	struct udma_emu_watch watch;
+	unsigned interrupts;
+	bool quick;
 	volatile struct spdk_ioat_registers *regs;
 	_Alignas(64) uint8_t bar[UDMA_EMU_BAR_SIZE];
 };
 
+static void on_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt);
+
 static int
 create(void **state)
 {
-	static const struct udma_emu_host host = {.grant = grant};
-	const struct udma_emu_config config = {.device_id = 0x2021};
+	static const struct udma_emu_host host = {.grant = grant, .interrupt = on_interrupt};
+	const struct udma_emu_config config = {
+		.device_id = 0x2021,
+		.interrupts = UDMA_EMU_MSIX,
+		.msix_table_in_host = true,
+	};
 	struct polled *polled = aligned_alloc(64, sizeof(*polled));
 
 	assert_non_null(polled);
 	memset(polled, 0, sizeof(*polled));
 	polled->watch.bar = polled->bar;
-	polled->watch.emu = udma_emu_create(&config, &host, NULL);
+	polled->watch.emu = udma_emu_create(&config, &host, polled);
 	assert_non_null(polled->watch.emu);
 	polled->regs = (volatile struct spdk_ioat_registers *)polled->bar;
 	udma_emu_watch_publish_all(&polled->watch);
@@ -99,6 +114,61 @@ mask_stored_before_reset_is_told_to_the_model(void **state)
 	assert_int_equal(polled->regs->chanerr, 0);
 }
 
+#define REARM                                                                                      \
+	(SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | SPDK_IOAT_CHANCTRL_ERR_INT_EN |                     \
+	 SPDK_IOAT_CHANCTRL_INT_REARM)
+
+/** A driver that is quick: it has re-armed before this returns. */
+static void
+on_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt)
+{
+	struct polled *polled = ctx;
+
+	(void)interrupt;
+	polled->interrupts++;
+	if (polled->quick) {
+		polled->regs->chanctrl = REARM;
+	}
+}
+
+/** Announces one descriptor more, and lets it be carried out. */
+static void
+announce(struct polled *polled)
+{
+	polled->regs->dmacount = polled->regs->dmacount + 1;
+	assert_true(udma_emu_watch_look(&polled->watch));
+	udma_emu_step(polled->watch.emu);
+}
+
+static void
+rearm_in_answer_to_an_interrupt_is_seen(void **state)
+{
+	const uint8_t bus_master[] = {0x06, 0x00}, msix_on[] = {0x00, 0x80};
+	struct polled *polled = *state;
+
+	assert_int_equal(udma_emu_cfg_write(polled->watch.emu, 0x04, bus_master, 2), 0);
+	assert_int_equal(udma_emu_cfg_write(polled->watch.emu, 0x82, msix_on, 2), 0);
+	for (unsigned i = 0; i < DESCRIPTORS; i++) {
+		/* Null descriptors that interrupt (section 6.1). */
+		g_ring[i].generic.size = 8;
+		g_ring[i].generic.u.control_raw = 1u << 5 | 1u << 0;
+		g_ring[i].generic.next = (uintptr_t)&g_ring[i + 1];
+	}
+	polled->regs->intrctrl = SPDK_IOAT_INTRCTRL_MASTER_INT_EN;
+	polled->regs->chainaddr = (uintptr_t)g_ring;
+	announce(polled);
+	assert_int_equal(polled->interrupts, 1);
+	announce(polled); /* has to wait for the re-arm */
+	assert_int_equal(polled->interrupts, 1);
+	/* Which sends it at once: what is stored in answer to that is a re-arm of its own. */
+	polled->quick = true;
+	polled->regs->chanctrl = REARM;
+	assert_true(udma_emu_watch_look(&polled->watch));
+	assert_int_equal(polled->interrupts, 2);
+	announce(polled);
+	assert_int_equal(polled->interrupts, 3);
+}
+
 /** DPDK stores the next address at once behind RESET: one look finds both. */
 static void
 chain_stored_behind_reset_arms(void **state)
@@ -137,6 +207,8 @@ main(void)
 						create, destroy),
 		cmocka_unit_test_setup_teardown(
 			error_that_the_model_knows_nothing_of_is_gone_after_reset, create, destroy),
+		cmocka_unit_test_setup_teardown(rearm_in_answer_to_an_interrupt_is_seen, create,
+						destroy),
 		cmocka_unit_test_setup_teardown(mask_stored_before_reset_is_told_to_the_model,
 						create, destroy),
 		cmocka_unit_test_setup_teardown(chain_stored_behind_reset_arms, create, destroy),

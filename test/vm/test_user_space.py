@@ -2,6 +2,7 @@
 """The library drives the function from user space, over the guest's own VFIO, UIO and IOMMU."""
 
 import os
+import re
 
 from rig import (FULL, KERNELS, Server, case, expect, machine, needs_server, no_complaints, run,
                  says, scenario)
@@ -16,6 +17,29 @@ def copies(guest):
     """A file is copied, and the same."""
     guest.sh("head -c 3000000 /dev/urandom >/tmp/from && udma copy --quiet /tmp/from /tmp/to")
     guest.sh("cmp /tmp/from /tmp/to && rm /tmp/from /tmp/to")
+
+
+def waits(guest, way):
+    """Copies are waited for, and interrupts come by the way expected; none was missed."""
+    text = guest.sh("wait_in_guest 20 2>&1")
+    expect("waited for 20 copies" in text, text)
+    expect("no interrupts" not in text and "are lost" not in text, text)
+    counted = re.search(rf"^{way}: (\d+) interrupts", text, re.M)
+    # A wait polls before it sleeps: not every copy needs one.
+    expect(counted and int(counted.group(1)) >= 5, text)
+
+
+def interrupts(kernel):
+    """The ways to interrupt of which VFIO takes others only where there are no better ones."""
+    for kind in ("msi", "intx"):
+        title = f"{kernel}, vfio-pci, {kind}"
+        with Server(interrupts=kind) as server, machine(kernel, server.sockets, iommu=48) as guest:
+            guest.sh("bind vfio-pci")
+            with case(f"{title}: copies are waited for"):
+                waits(guest, f"vfio-{kind}")
+            with case(f"{title}: no complaint in the kernel's log, and it powers off"):
+                no_complaints(guest)
+                guest.power_off()
 
 
 def vfio(kernel, bits):
@@ -51,6 +75,15 @@ def vfio(kernel, bits):
         with case(f"{title}: the IOMMU stops a copy to what is not mapped, and the channel goes on"):
             text = guest.sh("unmapped")
             expect("the page is as it was" in text and "the channel copies" in text, text)
+        with case(f"{title}: copies are waited for, and MSI-X interrupts"):
+            waits(guest, "vfio-msix")
+        with case(f"{title}: a function that the kernel wants back is given back by who waits for it"):
+            function = guest.sh("functions_of_ours").split()[0]
+            guest.sh("wait_in_guest gone >/tmp/gone 2>&1 & wait_claimed; sleep 1")
+            guest.sh(f"echo {function} >/sys/bus/pci/drivers/vfio-pci/unbind && wait $!")
+            text = guest.sh("cat /tmp/gone")
+            expect("the function is wanted back" in text, text)
+            guest.sh("rm -f /var/tmp/spdk_pci_lock_*; bind vfio-pci " + function)
         with case(f"{title}: two processes, a channel each; what another has is refused, with its name"):
             guest.sh("udma verify --channels=1 --seconds=1000 --quiet & wait_claimed")
             says(guest, "udma verify --channels=2 --count=20 --quiet", "has claimed it", "(udma)", status=2)
@@ -99,6 +132,8 @@ def uio(kernel):
         with case(f"{title}: copies and fills in hugepages"):
             guest.sh(VERIFY)
             copies(guest)
+        with case(f"{title}: copies are waited for, and INTx interrupts"):
+            waits(guest, "uio_pci_generic")
         with case(f"{title}: not for a user without privileges"):
             says(guest, f'user "{VERIFY}"', "UIO")
         with case(f"{title}: what another process has is refused, with its name"):
@@ -145,6 +180,7 @@ def main():
         scenario(uio, kernel)
     scenario(vfio, KERNELS[-1], 39)
     scenario(one_group, KERNELS[-1])
+    scenario(interrupts, KERNELS[-1])
     scenario(dax, KERNELS[-1], "vfio-pci", 48)
     scenario(dax, KERNELS[-1], "uio_pci_generic", None)
     scenario(uio_behind_iommu, KERNELS[-1])

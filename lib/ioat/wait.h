@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/** \file
+ * What a channel has for waiting, once it has been asked for.
+ */
+
+#ifndef UDMA_IOAT_WAIT_H
+#define UDMA_IOAT_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spdk_ioat_chan;
+
+struct udma_ioat_waiting {
+	bool on;
+	int fd; /* epoll, of the others, edge-triggered: readable until events are taken */
+	int interrupt_fd; /* the bus's; -1: there are no interrupts */
+	int kind;         /* enum udma_pci_interrupt_kind */
+	int kick_fd;      /* readable from the start, and when the channel was restarted */
+	int timer_fd;
+	bool armed; /* the device sends the next interrupt, as far as is known */
+	uint16_t coalesce_us;
+	uint64_t silent_until; /* descriptors before this position do not interrupt */
+	uint64_t tick_us;      /* period of the timer; 0: it stands */
+	uint64_t nap_us;       /* of a wait without interrupts */
+	uint64_t usual_tick_us;
+	uint64_t slept_at; /* `completed` when it was last ready to sleep */
+	bool missing;      /* the timer has found a completion, and its interrupt has not come */
+	bool said_lost;
+	uint64_t spin; /* ticks to poll for before a sleep */
+};
+
+/**
+ * How often a sleeper with interrupts looks all the same: half of Linux's period (section 10). It
+ * is more often where interrupts are seen to be lost. Tests make it longer.
+ */
+extern uint64_t udma_ioat_tick_us;
+
+/** The engine was reset and is armed anew: sees to it that it interrupts, and wakes who sleeps. */
+void udma_ioat_waiting_restart(struct spdk_ioat_chan *chan);
+/** Ends it. The engine has been stopped. */
+void udma_ioat_waiting_end(struct spdk_ioat_chan *chan);
+
+#endif
