@@ -296,6 +296,9 @@ device_is_stopped(void)
 	uint16_t command = 0;
 
 	udma_emu_cfg_read(g_device.emu, COMMAND, &command, 2);
+	/* A polled one may see an address from before the reset behind it (lib/emu/watch.c): armed,
+	 * but with nothing announced, it does nothing either. */
 	return g_device.gone || !(command & BUS_MASTER) ||
-	       g_device.emu->chan.state == UDMA_EMU_HALTED;
+	       g_device.emu->chan.state == UDMA_EMU_HALTED ||
+	       (g_device.polled && g_device.emu->chan.state == UDMA_EMU_ARMED);
 }

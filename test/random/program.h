@@ -56,7 +56,8 @@ struct calls {
 	bool detaching;
 	unsigned draining;   /* whose polls keep their errors to themselves, until they are over */
 	int error;           /* what polls of a channel that has failed return */
-	uint64_t watched_at; /* a poll has found nothing, of a device that is gone */
+	unsigned waits;      /* polls that have found nothing, of a device that is gone */
+	uint64_t watched_at; /* when the second of them was */
 	uint64_t claimed;    /* events that polls have counted */
 	/* The callback that ran last. */
 	struct {
