@@ -109,11 +109,11 @@ MUTATIONS = [
         "	chan->doorbells++;\n}", "}"),
     bug("the high half of CHAINADDR comes first", REGISTERS, "registers",
         "	volatile uint32_t *half = REGISTER(bar, uint32_t, chainaddr);\n\n"
-        "	spdk_mmio_write_4(half, (uint32_t)value);\n"
-        "	spdk_mmio_write_4(half + 1, (uint32_t)(value >> 32));",
+        "	write_4(half, (uint32_t)value);\n"
+        "	write_4(half + 1, (uint32_t)(value >> 32));",
         "	volatile uint32_t *half = REGISTER(bar, uint32_t, chainaddr);\n\n"
-        "	spdk_mmio_write_4(half + 1, (uint32_t)(value >> 32));\n"
-        "	spdk_mmio_write_4(half, (uint32_t)value);"),
+        "	write_4(half + 1, (uint32_t)(value >> 32));\n"
+        "	write_4(half, (uint32_t)value);"),
 
     # ---- What has finished ----
     bug("one descriptor less has finished", RING, "random",
