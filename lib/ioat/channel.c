@@ -169,7 +169,10 @@ udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position)
 	chan->seen = 0;
 	chan->stalled = false;
 	chan->base = position;
-	write_chanctrl(chan->bar, UDMA_IOAT_CHANCTRL);
+	/* Whoever waits wants to hear of errors too, of those before the next re-arm as well: a
+	 * device that looks at its registers from time to time may see that one late. */
+	write_chanctrl(chan->bar,
+		       UDMA_IOAT_CHANCTRL | (chan->waiting.on ? SPDK_IOAT_CHANCTRL_ERR_INT_EN : 0));
 	write_chancmp(chan->bar, chan->completion_iova);
 	write_chainaddr(chan->bar, slot_iova(chan, position));
 	udma_ioat_waiting_restart(chan);

@@ -433,15 +433,16 @@ udma_emulated_init(const struct udma_emulated_config *config)
 void
 udma_emulated_fini(void)
 {
-	for (unsigned i = 0; i < g_host.count; i++) {
-		if (g_host.functions[i].hooked) {
-			spdk_pci_unhook_device(&g_host.functions[i].device);
-		}
-	}
+	/* First: it tells devices that they come or go. */
 	if (g_host.running && g_host.process == getpid()) {
 		__atomic_store_n(&g_host.stopping, true, __ATOMIC_RELEASE);
 		udma_sleep_wake(&g_host.sleep);
 		pthread_join(g_host.thread, NULL);
+	}
+	for (unsigned i = 0; i < g_host.count; i++) {
+		if (g_host.functions[i].hooked) {
+			spdk_pci_unhook_device(&g_host.functions[i].device);
+		}
 	}
 	udma_sleep_fini(&g_host.sleep);
 	for (unsigned i = 0; i < g_host.count; i++) {

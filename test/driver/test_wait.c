@@ -425,6 +425,17 @@ a_halt_wakes(void **state)
 	}
 }
 
+/** A polled device sees the next re-arm late: the error behind a restart may come before it. */
+static void
+errors_interrupt_from_the_restart_on(void **state)
+{
+	(void)state;
+	build_bad(0, 0);
+	assert_int_equal(wait_for(FOREVER), 1);
+	assert_ended(0, UDMA_IOAT_BAD_DESTINATION);
+	assert_int_equal(rig_read16(g_rig, BAR_CHANCTRL) & 0x10, 0x10); /* ERR_INT_EN */
+}
+
 static void
 a_halt_without_a_word_wakes_by_its_interrupt(void **state)
 {
@@ -626,6 +637,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(without_interrupts_it_naps,
 						setup_without_interrupts, teardown_wait),
 		WITHOUT_TIMER(a_halt_wakes),
+		WITHOUT_TIMER(errors_interrupt_from_the_restart_on),
 		WITHOUT_TIMER(a_halt_without_a_word_wakes_by_its_interrupt),
 		WITH_TIMER(a_hang_ends_a_wait),
 		WITH_TIMER(a_device_that_goes_ends_a_wait),

@@ -235,7 +235,7 @@ MUTATIONS = [
     bug("a batch that is taken back stays", REQUEST, "batches", "	chan->head = mark->head;\n", ""),
     bug("the bytes of a batch that is taken back count", REQUEST, "batches",
         "	chan->bytes = mark->bytes;\n", ""),
-    bug("half a batch is flushed where there is no room", BUILD, "batches",
+    bug("half a batch is flushed where there is no room", BUILD, "random",
         "	if (!chan->in_batch) {", "	if (1) {"),
     bug("a batch without room is not flushed for", REQUEST, "batches",
         "	spdk_ioat_flush(chan);\n	return -ENOMEM;", "	return -ENOMEM;"),
@@ -367,7 +367,7 @@ MUTATIONS = [
         "	rc = -EIO;\n	if (rc == 0) {\n		forget(chan);"),
 
     # ---- The emulated device ----
-    bug("an IDLE is older than the completion word", "lib/emu/watch.c", "random",
+    bug("an IDLE is older than the completion word", "lib/emu/watch.c", "watch",
         "		shadow->dmacount = now.dmacount;\n		udma_emu_watch_publish(watch);",
         "		shadow->dmacount = now.dmacount;"),
 
