@@ -430,6 +430,7 @@ static void
 errors_interrupt_from_the_restart_on(void **state)
 {
 	(void)state;
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
 	build_bad(0, 0);
 	assert_int_equal(wait_for(FOREVER), 1);
 	assert_ended(0, UDMA_IOAT_BAD_DESTINATION);
