@@ -260,7 +260,7 @@ MUTATIONS = [
         "chan->limit - position < slots + 1", "chan->limit - position < slots"),
     bug("one coefficient is missing", PARITY, "parity",
         "op->coefficients, op->source_count);", "op->coefficients, op->source_count - 1);"),
-    bug("an operand's border is not seen", PARITY, "parity pieces_*",
+    bug("an operand's border is not seen", PARITY, "sources",
         "(uintptr_t)start + done, &piece->bytes);",
         "(uintptr_t)start + done, &(uint64_t){piece->bytes});"),
     bug("parts with errata are used", PARITY, "parity parts_without",

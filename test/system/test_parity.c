@@ -56,13 +56,15 @@ start(const char *emulate)
 	assert_int_equal(spdk_env_init(NULL), 0);
 	assert_int_equal(spdk_ioat_probe(NULL, want, take), 0);
 	assert_non_null(g_chan);
-	/* In registrations that do not end where areas do. */
+	/* In registrations that do not end where areas do. From the last on: where addresses are
+	 * given out in turn, none goes on in the next. */
 	g_memory = mmap(NULL, ALL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(g_memory != MAP_FAILED);
-	for (size_t at = 0; at < ALL; at += 4096 * 3) {
-		size_t left = ALL - at;
+	for (size_t end = ALL; end > 0;) {
+		size_t at = (end - 1) / 12288 * 12288;
 
-		assert_int_equal(spdk_mem_register(g_memory + at, left < 12288 ? left : 12288), 0);
+		assert_int_equal(spdk_mem_register(g_memory + at, end - at), 0);
+		end = at;
 	}
 }
 
