@@ -35,7 +35,8 @@ class Server:
         command = [UDMA, "emulate", *("--socket-path=" + path for path in self.sockets),
                    *(f"--{name}={value}" for name, value in options.items()),
                    *(["--control"] if control else [])]
-        self.errors = open(os.path.join(self.folder.name, "errors"), "w+", encoding="utf-8")
+        # To append: somebody else's reading must not move where the server writes.
+        self.errors = open(os.path.join(self.folder.name, "errors"), "ab")
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
                                         env=environment(),
                                         stdin=subprocess.PIPE if control else subprocess.DEVNULL,
@@ -54,8 +55,8 @@ class Server:
                 listening = {line.split()[-1] for line in file if line.split()[3] == "00010000"}
             if listening.issuperset(self.sockets):
                 return
-            expect(self.process.poll() is None and time.monotonic() < end,
-                   f"udma emulate does not listen{self.story()}")
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"udma emulate does not listen{self.story()}")
             time.sleep(0.02)
 
     def tell(self, line):
@@ -65,12 +66,11 @@ class Server:
         self.process.stdin.flush()
         end = time.monotonic() + PATIENCE
         while not any(word in self._said()[len(said):] for word in ("injected", "withdrawn")):
-            expect(self.process.poll() is None and time.monotonic() < end,
-                   f"no answer to '{line}'{self.story()}")
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"no answer to '{line}'{self.story()}")
             time.sleep(0.02)
 
     def _said(self):
-        # Not through the server's own file, whose position is shared with it.
         with open(self.errors.name, encoding="utf-8") as file:
             return file.read()
 
@@ -82,8 +82,7 @@ class Server:
 
     def story(self):
         """How it ended, and what it has said, for an error message."""
-        self.errors.seek(0)
-        said = "".join("\nudma: " + line.rstrip() for line in self.errors.readlines()[-20:])
+        said = "".join("\nudma: " + line for line in self._said().splitlines()[-20:])
         return f" (status {self.process.poll()}){said}"
 
     def __enter__(self):

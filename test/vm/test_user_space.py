@@ -19,24 +19,28 @@ def copies(guest):
     guest.sh("cmp /tmp/from /tmp/to && rm /tmp/from /tmp/to")
 
 
-def waits(guest, way):
+def waits(guest, server, way):
     """Copies are waited for, and interrupts come by the way expected; none was missed."""
+    # A wait polls before it sleeps: each copy takes long enough for that to be over.
+    server.tell("delay:us=50000:every=1")
     text = guest.sh("wait_in_guest 20 2>&1")
+    server.tell("withdraw")
     expect("waited for 20 copies" in text, text)
     expect("no interrupts" not in text and "are lost" not in text, text)
     counted = re.search(rf"^{way}: (\d+) interrupts", text, re.M)
-    # A wait polls before it sleeps: not every copy needs one.
-    expect(counted and int(counted.group(1)) >= 5, text)
+    # One for each copy, but for those that a busy machine lets it find by polling.
+    expect(counted and int(counted.group(1)) >= 15, text)
 
 
 def interrupts(kernel):
     """The ways to interrupt of which VFIO takes others only where there are no better ones."""
     for kind in ("msi", "intx"):
         title = f"{kernel}, vfio-pci, {kind}"
-        with Server(interrupts=kind) as server, machine(kernel, server.sockets, iommu=48) as guest:
+        with Server(interrupts=kind, control=True) as server, \
+                machine(kernel, server.sockets, iommu=48) as guest:
             guest.sh("bind vfio-pci")
             with case(f"{title}: copies are waited for"):
-                waits(guest, f"vfio-{kind}")
+                waits(guest, server, f"vfio-{kind}")
             with case(f"{title}: no complaint in the kernel's log, and it powers off"):
                 no_complaints(guest)
                 guest.power_off()
@@ -45,7 +49,7 @@ def interrupts(kernel):
 def vfio(kernel, bits):
     """VFIO by group and type-1 container."""
     title = f"{kernel}, vfio-pci, {bits} bits"
-    with Server(2) as server, machine(kernel, server.sockets, iommu=bits) as guest:
+    with Server(2, control=True) as server, machine(kernel, server.sockets, iommu=bits) as guest:
         guest.sh("bind vfio-pci")
         with case(f"{title}: udma list shows both functions, and that they can be had"):
             lines = [line.split() for line in guest.sh("udma list | cat").splitlines()[1:]]
@@ -76,7 +80,7 @@ def vfio(kernel, bits):
             text = guest.sh("unmapped")
             expect("the page is as it was" in text and "the channel copies" in text, text)
         with case(f"{title}: copies are waited for, and MSI-X interrupts"):
-            waits(guest, "vfio-msix")
+            waits(guest, server, "vfio-msix")
         with case(f"{title}: a function that the kernel wants back is given back by who waits for it"):
             function = guest.sh("functions_of_ours").split()[0]
             guest.sh("wait_in_guest gone >/tmp/gone 2>&1 & wait_claimed; sleep 1")
@@ -124,7 +128,7 @@ def one_group(kernel):
 def uio(kernel):
     """UIO, and physical addresses."""
     title = f"{kernel}, uio_pci_generic"
-    with Server(2) as server, machine(kernel, server.sockets) as guest:
+    with Server(2, control=True) as server, machine(kernel, server.sockets) as guest:
         guest.sh("bind uio_pci_generic")
         with case(f"{title}: without hugepages there is no memory, and the way out is said"):
             says(guest, VERIFY, "devices see physical addresses, which takes hugepages", "vm.nr_hugepages")
@@ -133,7 +137,7 @@ def uio(kernel):
             guest.sh(VERIFY)
             copies(guest)
         with case(f"{title}: copies are waited for, and INTx interrupts"):
-            waits(guest, "uio_pci_generic")
+            waits(guest, server, "uio_pci_generic")
         with case(f"{title}: not for a user without privileges"):
             says(guest, f'user "{VERIFY}"', "UIO")
         with case(f"{title}: what another process has is refused, with its name"):

@@ -10,8 +10,8 @@
 #include "spdk/ioat.h"
 #include "udma/ioat.h"
 
-/* Large enough that the engine is still at work when the program is about to sleep. */
-#define BYTES (16u << 20)
+/* One descriptor: the function delays each so long that the program sleeps. */
+#define BYTES (64u << 10)
 
 static bool
 want(void *ctx, struct spdk_pci_device *device)
