@@ -559,6 +559,25 @@ interrupts_come_after_abort_and_reset(void **state)
 	assert_ended(90, UDMA_IOAT_BAD_DESTINATION);
 }
 
+/** An event loop that goes back to sleep behind it has not asked for the next interrupt. */
+static void
+a_reset_is_heard_of_by_who_sleeps(void **state)
+{
+	(void)state;
+	get_ready();
+	assert_false(is_readable());
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_true(is_readable());
+	rig_pause(g_rig);
+	build(0, 0);
+	assert_int_equal(get_ready(), 0);
+	assert_false(is_readable());
+	rig_resume(g_rig);
+	sleep_on_fd();
+	assert_int_equal(wait_for(FOREVER), 1);
+	assert_ended(0, UDMA_IOAT_OK);
+}
+
 static void
 nested_wait(void *arg, const struct udma_ioat_result *result)
 {
@@ -645,6 +664,7 @@ main(int argc, char **argv)
 		WITHOUT_TIMER(a_callback_may_detach),
 		WITHOUT_TIMER(a_callback_may_detach_before_a_sleep),
 		WITHOUT_TIMER(interrupts_come_after_abort_and_reset),
+		WITHOUT_TIMER(a_reset_is_heard_of_by_who_sleeps),
 		WITHOUT_TIMER(a_callback_may_wait),
 		WITHOUT_TIMER(polls_are_not_interrupted),
 		WITHOUT_TIMER(interrupts_can_be_held_back),

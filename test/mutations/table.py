@@ -412,7 +412,7 @@ MUTATIONS = [
         "		chan->last_control |= UDMA_IOAT_CONTROL_INT_ENABLE;\n", ""),
     bug("errors do not interrupt", WAIT, "wait interrupts_come_*",
         "UDMA_IOAT_CHANCTRL | SPDK_IOAT_CHANCTRL_ERR_INT_EN |", "UDMA_IOAT_CHANCTRL |"),
-    bug("a restart is not heard of by who sleeps", WAIT, "wait interrupts_come_*",
+    bug("a restart is not heard of by who sleeps", WAIT, "wait a_reset_is_heard_*",
         "	enable_in_function(chan);\n	waiting->armed = false;\n	kick(waiting);\n",
         "	enable_in_function(chan);\n"),
     bug("what was announced before is not looked for", WAIT, "wait what_was_announced_*",
