@@ -311,10 +311,11 @@ struct udma_ioat_stats {
 	uint64_t by_cpu;      /**< Requests that the CPU has carried out: UDMA_IOAT_ELSE_CPU. */
 	/** Requests that have ended so, by enum udma_ioat_status; UDMA_IOAT_OK is 0. */
 	uint64_t errors[UDMA_IOAT_STATUSES];
+	uint64_t empty_polls; /**< That have found no new completion word: one instruction each. */
 };
 
 /**
- * Reads the counters. Empty polls are not among them: counting would cost each poll.
+ * Reads the counters.
  *
  * \param size sizeof(*stats), as the program was built with it.
  */

@@ -103,6 +103,7 @@ struct spdk_ioat_chan {
 	/* Polling. */
 	const uint64_t *completion; /* the engine's word, on a cache line of its own */
 	uint64_t seen;              /* its value at the last poll */
+	uint64_t empty_polls;       /* that have found it as it was */
 	uint64_t completed;         /* read by other threads (quiesce.c) */
 	uint64_t high_water;        /* the most descriptors that were outstanding at once */
 	uint64_t request_tail;
@@ -153,6 +154,12 @@ static inline union spdk_ioat_hw_desc *
 udma_ioat_slot(const struct spdk_ioat_chan *chan, uint64_t position)
 {
 	return &chan->ring[position & UDMA_IOAT_RING_MASK];
+}
+
+static inline bool
+udma_ioat_is_outstanding(const struct spdk_ioat_chan *chan)
+{
+	return chan->completed != chan->announced;
 }
 
 /**
@@ -225,8 +232,22 @@ void udma_ioat_take_care(struct spdk_ioat_chan *chan);
  * \return false if it is not one of those outstanding, nor the one reported last.
  */
 bool udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word);
+#define UDMA_IOAT_NOT_OUTSTANDING UINT64_MAX
+/** \return how many descriptors more have succeeded by such an address; NOT_OUTSTANDING. */
+uint64_t udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t word);
+/** The completion word has changed. \return what a poll returns; the channel may be gone then. */
+int udma_ioat_take_completion(struct spdk_ioat_chan *chan, uint64_t word);
+/** Ends a poll. \return what it returns; the channel may be gone then. */
+int udma_ioat_report(struct spdk_ioat_chan *chan);
+
+/* stall.c */
+
+/** A poll: the completion word has not changed, and descriptors are outstanding. */
+int udma_ioat_watch(struct spdk_ioat_chan *chan);
 /** Descriptors are outstanding: the next poll looks at the status register, whatever the time. */
 void udma_ioat_look_now(struct spdk_ioat_chan *chan);
+/** \return CHANERR of a channel whose completion word says HALTED; 0: it shows no cause. */
+uint32_t udma_ioat_cause_of_halt(const struct spdk_ioat_chan *chan);
 
 /* record.c */
 
@@ -255,10 +276,15 @@ void udma_ioat_abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed);
 /** Stops the engine and ends every request that has not completed; polls tell of it. */
 void udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status);
 
-/* channel.c */
+/* attach.c */
 
 /** Brings up a function in any state. \return 0 and the channel, or a negative errno, logged. */
 int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **chan);
+/** Frees a channel whose engine has been stopped. */
+void udma_ioat_free(struct spdk_ioat_chan *chan);
+
+/* reset.c */
+
 /**
  * Section 12.1, from any state. Afterwards the engine touches no memory.
  *
@@ -267,21 +293,19 @@ int udma_ioat_attach(struct spdk_pci_device *device, struct spdk_ioat_chan **cha
 int udma_ioat_reset_engine(struct spdk_ioat_chan *chan);
 /** Likewise, by a reset of the whole function (section 2.2) where that is not enough. */
 int udma_ioat_reset_hard(struct spdk_ioat_chan *chan);
-/** Lets the device reach memory: section 14.5, step 1. \return 0; a negative errno, logged. */
-int udma_ioat_enable_bus_mastering(struct spdk_ioat_chan *chan);
+/** Arms an engine that was reset for the descriptors from a position on. */
+void udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position);
 /**
  * Section 12.2, of an engine that was reset: one null descriptor, the driver's own, proves that it
  * reaches our memory. \return 0; -EIO, logged.
  */
 int udma_ioat_start(struct spdk_ioat_chan *chan);
+/** Lets the device reach memory: section 14.5, step 1. \return 0; a negative errno, logged. */
+int udma_ioat_enable_bus_mastering(struct spdk_ioat_chan *chan);
 /** Whether nothing answers any more. */
 bool udma_ioat_is_gone(const struct spdk_ioat_chan *chan);
-/** Arms an engine that was reset for the descriptors from a position on. */
-void udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position);
 /** \return whether the engine can be relied on to write nothing more. */
 bool udma_ioat_engine_stops(struct spdk_ioat_chan *chan);
-/** Frees a channel whose engine has been stopped. */
-void udma_ioat_free(struct spdk_ioat_chan *chan);
 
 /* quiesce.c */
 

@@ -125,10 +125,11 @@ dump_stats(const struct spdk_ioat_chan *chan, FILE *file)
 		" failed, %" PRIu64 " by the CPU; %" PRIu64 " bytes\n"
 		"  descriptors     %" PRIu64 " in %" PRIu64 " batches, %" PRIu64
 		" finished, at most %" PRIu64 " at once\n"
+		"  polls           %" PRIu64 " empty\n"
 		"  recoveries      %" PRIu64 "\n",
 		stats.requests, stats.completed, stats.failed, stats.by_cpu, stats.bytes,
 		stats.descriptors, stats.doorbells, stats.finished, stats.high_water,
-		stats.recoveries);
+		stats.empty_polls, stats.recoveries);
 	for (unsigned i = 0; i < UDMA_IOAT_STATUSES; i++) {
 		if (stats.errors[i] > 0) {
 			fprintf(file, "  ended           %" PRIu64 ": %s\n", stats.errors[i],

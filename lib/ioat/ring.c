@@ -8,12 +8,6 @@
 
 #include "spdk/log.h"
 
-/* A stalled channel is looked at this often: "noticed within a millisecond of polling". */
-#define LOOKS_PER_SECOND 2000
-
-/* How long a channel whose completion word says HALTED may show no cause. */
-#define CAUSE_LIMIT_US 1000000
-
 /**
  * Whether a descriptor may ask for a completion. One of XOR or P+Q may not: its request ends in one
  * that does (parity.c); and its extension has an address where the control word would be.
@@ -103,9 +97,7 @@ udma_ioat_accept(struct spdk_ioat_chan *chan)
 	chan->cap = UINT64_MAX;
 }
 
-#define NOT_OUTSTANDING UINT64_MAX
-
-/** \return how many descriptors more have succeeded, by an address; NOT_OUTSTANDING. */
+/** \return how many descriptors more have succeeded, by an address; UDMA_IOAT_NOT_OUTSTANDING. */
 static inline uint64_t
 newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
 {
@@ -113,11 +105,11 @@ newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
 	uint64_t newly;
 
 	if (into >= (uint64_t)UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
-		return NOT_OUTSTANDING;
+		return UDMA_IOAT_NOT_OUTSTANDING;
 	}
 	newly = (into / sizeof(union spdk_ioat_hw_desc) - chan->completed + 1) &
 		UDMA_IOAT_RING_MASK;
-	return newly > chan->announced - chan->completed ? NOT_OUTSTANDING : newly;
+	return newly > chan->announced - chan->completed ? UDMA_IOAT_NOT_OUTSTANDING : newly;
 }
 
 static inline __attribute__((always_inline)) bool
@@ -126,7 +118,7 @@ advance(struct spdk_ioat_chan *chan, uint64_t word)
 	uint64_t outstanding = chan->announced - chan->completed;
 	uint64_t newly = newly_completed(chan, word);
 
-	if (newly == NOT_OUTSTANDING) {
+	if (newly == UDMA_IOAT_NOT_OUTSTANDING) {
 		return false;
 	}
 	/* Between two completions they only become more. */
@@ -135,6 +127,12 @@ advance(struct spdk_ioat_chan *chan, uint64_t word)
 	}
 	__atomic_store_n(&chan->completed, chan->completed + newly, __ATOMIC_RELEASE);
 	return true;
+}
+
+uint64_t
+udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
+{
+	return newly_completed(chan, word);
 }
 
 bool
@@ -294,8 +292,7 @@ udma_ioat_leave(struct spdk_ioat_chan *chan, int rc)
 	return detached ? -ESHUTDOWN : rc;
 }
 
-/** Ends a poll. The channel may be gone afterwards. \return what it returns. */
-static int
+static inline int
 report(struct spdk_ioat_chan *chan)
 {
 	int count;
@@ -311,25 +308,15 @@ report(struct spdk_ioat_chan *chan)
 	return count;
 }
 
-/**
- * The engine stores the word first and shows the registers afterwards (section 9); one that is
- * emulated by a thread, when that has its turn. Until then they may be as the last reset has left
- * them, HALTED and without a cause.
- */
-static uint32_t __attribute__((noinline, cold)) cause_of_halt(const struct spdk_ioat_chan *chan)
+int
+udma_ioat_report(struct spdk_ioat_chan *chan)
 {
-	uint64_t end = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * CAUSE_LIMIT_US;
-	uint32_t chanerr = read_chanerr(chan->bar);
-
-	while (chanerr == 0 && spdk_get_ticks() < end) {
-		sched_yield();
-		chanerr = read_chanerr(chan->bar);
-	}
-	return chanerr;
+	return report(chan);
 }
 
 /** The completion word has changed. */
-static int __attribute__((noinline)) take_completion(struct spdk_ioat_chan *chan, uint64_t word)
+static inline __attribute__((always_inline)) int
+take_completion(struct spdk_ioat_chan *chan, uint64_t word)
 {
 	unsigned state = word & SPDK_IOAT_CHANSTS_STATUS;
 
@@ -340,146 +327,21 @@ static int __attribute__((noinline)) take_completion(struct spdk_ioat_chan *chan
 	}
 	if (spdk_unlikely(word == SPDK_IOAT_CHANSTS_HALTED)) {
 		/* Nothing was good since the engine was armed (section 9). */
-		udma_ioat_recover(chan, chan->completed == chan->base, cause_of_halt(chan));
+		udma_ioat_recover(chan, chan->completed == chan->base,
+				  udma_ioat_cause_of_halt(chan));
 	} else if (spdk_unlikely(!advance(chan, word))) {
 		udma_ioat_fail(chan, UDMA_IOAT_UNKNOWN,
 			       "the completion word holds an address that is not outstanding");
 	} else if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED)) {
-		udma_ioat_recover(chan, true, cause_of_halt(chan));
+		udma_ioat_recover(chan, true, udma_ioat_cause_of_halt(chan));
 	}
 	return report(chan);
 }
 
-/** Whether a status that was read in two halves is one (section 13, torn status). */
-static bool
-is_whole(const struct spdk_ioat_chan *chan, uint64_t status)
+int
+udma_ioat_take_completion(struct spdk_ioat_chan *chan, uint64_t word)
 {
-	return chan->version >= SPDK_IOAT_VER_3_3 || read_chansts(chan->bar) == status;
-}
-
-/**
- * Whether a halted channel is just as RESET has left it: a device that looks at its registers from
- * time to time has not seen yet that it was armed, or has not shown it, although words of the new
- * chain may have been stored. A halt has a cause; one that never shows it counts as a hang.
- */
-static bool
-is_as_reset(uint64_t status, uint32_t chanerr)
-{
-	return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;
-}
-
-/** A halt that was not pushed to memory. */
-static void
-recover_by_status(struct spdk_ioat_chan *chan, uint64_t status)
-{
-	bool none = (status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == 0;
-	bool known = is_whole(chan, status) &&
-		     (none ? chan->completed == chan->base : advance(chan, status));
-
-	udma_ioat_recover(chan, known, read_chanerr(chan->bar));
-}
-
-/** Whether an idle engine has finished all, and only the word was lost. */
-static bool
-take_lost_word(struct spdk_ioat_chan *chan, uint64_t status)
-{
-	if (newly_completed(chan, status) != chan->announced - chan->completed ||
-	    !is_whole(chan, status)) {
-		return false;
-	}
-	/* An older address in it would be taken for one of the next lap (quiesce.c). An idle engine
-	 * stores nothing. */
-	chan->seen = status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK;
-	__atomic_store_n((uint64_t *)chan->completion_line, chan->seen, __ATOMIC_RELEASE);
-	advance(chan, status);
-	chan->stalled = false;
-	return true;
-}
-
-/**
- * Whether an engine has finished nothing for too long. A batch has one word, its status goes on
- * with each descriptor. No look counts for more than an eighth: where the program is stopped, as by
- * a debugger, an engine in it is stopped too.
- */
-static bool
-hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
-{
-	uint64_t limit = udma_ioat_hang_us * (spdk_get_ticks_hz() / 1000000);
-	uint64_t newly = newly_completed(chan, status);
-
-	/* Any change is progress: one that is late, and behind what has completed, looks far ahead
-	 * in a full ring. */
-	if (newly != NOT_OUTSTANDING && newly != chan->progress) {
-		chan->progress = newly;
-		chan->waited = 0;
-	} else {
-		chan->waited += spdk_min(passed, limit / 8);
-	}
-	return chan->waited > limit;
-}
-
-/** Looks at the status register of a channel that has been making no progress. */
-static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uint64_t passed)
-{
-	uint64_t status = read_chansts(chan->bar);
-	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
-	unsigned state = status & SPDK_IOAT_CHANSTS_STATUS;
-	uint32_t chanerr = 0;
-
-	if (state == SPDK_IOAT_CHANSTS_HALTED) {
-		/* This may be what RESET has left, and the cause of a halt shown since then, before
-		 * its status and behind its word. What is read after the cause belongs to it. */
-		chanerr = read_chanerr(chan->bar);
-		status = read_chansts(chan->bar);
-		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
-		state = status & SPDK_IOAT_CHANSTS_STATUS;
-	}
-	/* It may have been stored since the poll loaded it, just before the halt. */
-	if (word != chan->seen) {
-		return take_completion(chan, word);
-	}
-	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
-		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
-	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {
-		recover_by_status(chan, status);
-	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
-		return report(chan);
-	} else if (hangs(chan, status, passed)) {
-		udma_ioat_fail(chan, UDMA_IOAT_HUNG, "the engine makes no progress");
-	} else {
-		return 0;
-	}
-	return report(chan);
-}
-
-void
-udma_ioat_look_now(struct spdk_ioat_chan *chan)
-{
-	if (!chan->stalled) {
-		chan->stalled = true;
-		chan->waited = chan->progress = 0;
-	}
-	chan->look_at = spdk_get_ticks();
-}
-
-/** The completion word has not changed, and descriptors are outstanding. */
-static int __attribute__((noinline)) wait_or_look(struct spdk_ioat_chan *chan)
-{
-	uint64_t now = spdk_get_ticks();
-	uint64_t interval, passed;
-
-	if (chan->stalled && now < chan->look_at) {
-		return 0;
-	}
-	interval = spdk_get_ticks_hz() / LOOKS_PER_SECOND;
-	passed = now - chan->look_at + interval;
-	chan->look_at = now + interval;
-	if (!chan->stalled) {
-		chan->stalled = true;
-		chan->waited = chan->progress = 0;
-		return 0;
-	}
-	return look(chan, passed);
+	return take_completion(chan, word);
 }
 
 /** A poll in a callback, or where there is an error to be told. */
@@ -495,7 +357,7 @@ static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
 	     chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK].end <= chan->completed)) {
 		return report(chan);
 	}
-	return chan->completed == chan->announced ? 0 : wait_or_look(chan);
+	return chan->completed == chan->announced ? 0 : udma_ioat_watch(chan);
 }
 
 int
@@ -505,12 +367,33 @@ spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 
 	if (word != chan->seen) {
-		return take_completion(chan, word);
+		return udma_ioat_take_completion(chan, word);
 	}
+	chan->empty_polls++;
 	if (spdk_unlikely((chan->depth | (unsigned)chan->error) != 0)) {
 		return poll_specially(chan);
 	}
-	return spdk_likely(chan->completed == chan->announced) ? 0 : wait_or_look(chan);
+	return spdk_likely(chan->completed == chan->announced) ? 0 : udma_ioat_watch(chan);
+}
+
+int
+udma_ioat_wait(struct spdk_ioat_chan *chan, uint64_t timeout_us)
+{
+	uint64_t word;
+	int rc;
+
+	if (chan->head != chan->announced) {
+		spdk_ioat_flush(chan);
+	}
+	/* A poll. Under load this is all. */
+	word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+	rc = spdk_likely(word != chan->seen) ? take_completion(chan, word)
+					     : spdk_ioat_process_events(chan);
+	/* After callbacks the channel may be gone. */
+	if (rc != 0 || chan->request_tail == chan->request_head) {
+		return rc;
+	}
+	return udma_ioat_sleep(chan, timeout_us);
 }
 
 uint32_t

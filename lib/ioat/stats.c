@@ -2,7 +2,7 @@
 
 /*
  * What a channel can do and has done. Nothing is counted for a request that the ring does not say
- * anyway, but its bytes, in one instruction.
+ * anyway, but its bytes, in one instruction; for a poll that finds nothing, likewise.
  */
 
 #include "channel.h"
@@ -34,6 +34,7 @@ since_start(const struct spdk_ioat_chan *chan)
 		.bytes = chan->bytes,
 		.finished = chan->completed,
 		.by_cpu = chan->by_cpu,
+		.empty_polls = chan->empty_polls,
 	};
 
 	memcpy(stats.errors, chan->errors, sizeof(stats.errors));
@@ -61,6 +62,7 @@ udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_stats *s
 	now.recoveries -= before->recoveries;
 	now.bytes -= before->bytes;
 	now.finished -= before->descriptors;
+	now.empty_polls -= before->empty_polls;
 	now.high_water = spdk_max(chan->high_water, chan->announced - chan->completed);
 	for (unsigned i = 0; i < SPDK_COUNTOF(now.errors); i++) {
 		now.errors[i] -= before->errors[i];

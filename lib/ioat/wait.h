@@ -37,6 +37,14 @@ struct udma_ioat_waiting {
  */
 extern uint64_t udma_ioat_tick_us;
 
+/** Makes the descriptor readable. */
+void udma_ioat_kick(const struct udma_ioat_waiting *waiting);
+/** Lets the timer come round in such a period; 0 stops it. */
+void udma_ioat_set_tick(struct udma_ioat_waiting *waiting, uint64_t us);
+/** Takes the events in: from here on the descriptor is not readable until there is another. */
+void udma_ioat_take_events(struct spdk_ioat_chan *chan);
+/** The rest of udma_ioat_wait(), where a poll has found nothing. */
+int udma_ioat_sleep(struct spdk_ioat_chan *chan, uint64_t timeout_us);
 /** The engine was reset and is armed anew: sees to it that it interrupts, and wakes who sleeps. */
 void udma_ioat_waiting_restart(struct spdk_ioat_chan *chan);
 /** Ends it. The engine has been stopped. */

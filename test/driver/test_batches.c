@@ -329,6 +329,26 @@ high_water(void **state)
 	assert_int_equal(stats_now().high_water, 7);
 }
 
+static void
+empty_polls(void **state)
+{
+	(void)state;
+	assert_int_equal(stats_now().empty_polls, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(spdk_ioat_process_events(g_chan), 0); /* nothing outstanding */
+	}
+	assert_int_equal(stats_now().empty_polls, 3);
+	rig_pause(g_rig);
+	build(0, 0);
+	assert_int_equal(udma_ioat_wait(g_chan, 0), -ETIMEDOUT); /* polls once */
+	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	assert_int_equal(stats_now().empty_polls, 5);
+	rig_step(g_rig, 1);
+	assert_int_equal(spdk_ioat_process_events(g_chan), 1);
+	assert_int_equal(stats_now().empty_polls, 5);
+	rig_resume(g_rig);
+}
+
 /* ---- The dump ---- */
 
 static char g_text[65536];
@@ -429,6 +449,7 @@ main(int argc, char **argv)
 		WITH_CHANNEL(every_kth_through_errors),
 		WITH_CHANNEL(counters_of_another_size),
 		WITH_CHANNEL(high_water),
+		WITH_CHANNEL(empty_polls),
 		WITH_CHANNEL(dump_at_a_halt),
 		WITH_CHANNEL(dump_of_a_channel_that_is_gone),
 		WITH_CHANNEL(dump_of_a_full_ring),

@@ -5,8 +5,8 @@ from collections import namedtuple
 
 Mutation = namedtuple("Mutation", "name file test edits")
 
+ATTACH = "lib/ioat/attach.c"
 BUILD = "lib/ioat/build.c"
-CHANNEL = "lib/ioat/channel.c"
 CHANNEL_H = "lib/ioat/channel.h"
 COMMIT = "lib/ioat/build.h"
 PARITY = "lib/ioat/parity.c"
@@ -15,10 +15,13 @@ RECORD = "lib/ioat/record.c"
 RECOVER = "lib/ioat/recover.c"
 REGISTERS = "lib/ioat/registers.h"
 REQUEST = "lib/ioat/request.c"
+RESET = "lib/ioat/reset.c"
 RING = "lib/ioat/ring.c"
 SOFTWARE = "lib/ioat/software.c"
+STALL = "lib/ioat/stall.c"
 STATS = "lib/ioat/stats.c"
 WAIT = "lib/ioat/wait.c"
+WAKE = "lib/ioat/wake.c"
 WATCH = "lib/emu/watch.c"
 
 
@@ -124,7 +127,7 @@ MUTATIONS = [
         "	if (0) {"),
     bug("a completion word of what is not outstanding is taken", RING,
         "lessons completion_word_of_a_slot_not_outstanding",
-        "return newly > chan->announced - chan->completed ? NOT_OUTSTANDING : newly;",
+        "return newly > chan->announced - chan->completed ? UDMA_IOAT_NOT_OUTSTANDING : newly;",
         "return newly;"),
     bug("the slot is freed behind the callback", RING, "random",
         "		release(chan, end);\n		count++;\n"
@@ -154,33 +157,33 @@ MUTATIONS = [
         "	if (chan->error ||\n	    (0 &&"),
     bug("a callback that detaches frees the channel", RING, "reentrant",
         "if (--chan->depth == 0 && detached) {", "--chan->depth;\n	if (detached) {"),
-    bug("the cause of a halt is not waited for", RING, "random",
+    bug("the cause of a halt is not waited for", STALL, "random",
         "	while (chanerr == 0 && spdk_get_ticks() < end) {", "	while (0) {"),
-    bug("a halt that is not pushed to memory is not looked for", RING, "random",
+    bug("a halt that is not pushed to memory is not looked for", STALL, "random",
         "	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {",
         "	} else if (0) {"),
-    bug("what a reset has left is a halt", RING, "random",
+    bug("what a reset has left is a halt", STALL, "random",
         "return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;", "return false;"),
-    bug("what a reset has left is a halt once words have come", RING,
+    bug("what a reset has left is a halt once words have come", STALL,
         "faults status_is_older_than_the_word",
         "} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {",
         "} else if (state == SPDK_IOAT_CHANSTS_HALTED && "
         "!(is_as_reset(status, chanerr) && chan->completed == chan->base)) {"),
-    bug("a lost completion word is not found", RING, "random",
+    bug("a lost completion word is not found", STALL, "random",
         "	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {",
         "	} else if (0) {"),
-    bug("a lost completion word stays lost to removals", RING, "random",
+    bug("a lost completion word stays lost to removals", STALL, "random",
         "	__atomic_store_n((uint64_t *)chan->completion_line, chan->seen, __ATOMIC_RELEASE);\n",
         ""),
-    bug("one in the middle of a batch hangs", RING, "random",
+    bug("one in the middle of a batch hangs", STALL, "random",
         "		chan->progress = newly;\n		chan->waited = 0;\n",
         "		chan->progress = newly;\n"),
-    bug("a late status hides progress", RING, "faults late_status_is_no_hang",
+    bug("a late status hides progress", STALL, "faults late_status_is_no_hang",
         "newly != chan->progress) {", "newly > chan->progress) {"),
-    bug("a program that is stopped makes the engine hang", RING,
+    bug("a program that is stopped makes the engine hang", STALL,
         "faults time_without_polls_is_no_hang",
         "chan->waited += spdk_min(passed, limit / 8);", "chan->waited += passed;"),
-    bug("a device that is gone is not noticed", RING, "random",
+    bug("a device that is gone is not noticed", STALL, "random",
         "	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {", "	if (0) {"),
 
     # ---- After a halt ----
@@ -330,41 +333,41 @@ MUTATIONS = [
         "	}\n	udma_ioat_accept", "	}\n	if (rc != 0) {\n		return rc;\n	}\n	udma_ioat_accept"),
 
     # ---- The engine ----
-    bug("CHANERR is not cleared", CHANNEL, "random",
+    bug("CHANERR is not cleared", RESET, "random",
         "	write_chanerr(chan->bar, read_chanerr(chan->bar));\n", ""),
-    bug("the end of a reset is not waited for", CHANNEL, "random",
+    bug("the end of a reset is not waited for", RESET, "random",
         "	while (read_chancmd(chan->bar) & SPDK_IOAT_CHANCMD_RESET) {", "	while (0) {"),
-    bug("a running engine is not suspended first", CHANNEL, "registers",
+    bug("a running engine is not suspended first", RESET, "registers",
         "		write_chancmd(chan->bar, SPDK_IOAT_CHANCMD_SUSPEND);\n", ""),
-    bug("an old completion word is taken for one of the new chain", CHANNEL, "random",
+    bug("an old completion word is taken for one of the new chain", RESET, "random",
         "	__atomic_store_n((uint64_t *)chan->completion_line, 0, __ATOMIC_RELAXED);\n", ""),
-    bug("the word seen last is taken for one of the new chain", CHANNEL, "random",
+    bug("the word seen last is taken for one of the new chain", RESET, "random",
         "	chan->seen = 0;\n	chan->stalled", "	chan->stalled"),
-    bug("halts are not pushed to memory", CHANNEL, "random",
+    bug("halts are not pushed to memory", RESET, "random",
         "UDMA_IOAT_CHANCTRL | (chan->waiting.on",
         "SPDK_IOAT_CHANCTRL_ANY_ERR_ABORT_EN | (chan->waiting.on"),
-    bug("errors do not halt the engine", CHANNEL, "random",
+    bug("errors do not halt the engine", RESET, "random",
         "UDMA_IOAT_CHANCTRL | (chan->waiting.on",
         "SPDK_IOAT_CHANCTRL_ERR_COMPLETION_EN | (chan->waiting.on"),
-    bug("errors behind a restart do not interrupt", CHANNEL, "wait errors_interrupt_*",
+    bug("errors behind a restart do not interrupt", RESET, "wait errors_interrupt_*",
         "(chan->waiting.on ? SPDK_IOAT_CHANCTRL_ERR_INT_EN : 0)", "0"),
-    bug("an engine that ignores resets keeps the bus", CHANNEL, "random",
+    bug("an engine that ignores resets keeps the bus", RESET, "random",
         "		command &= (uint16_t)~PCI_COMMAND_BUS_MASTER;\n", ""),
-    bug("the engine is not stopped by a detach", CHANNEL, "random",
+    bug("the engine is not stopped by a detach", ATTACH, "random",
         "	stop(chan);\n}\n\nvoid\nspdk_ioat_detach", "}\n\nvoid\nspdk_ioat_detach"),
-    bug("a child of a fork stops its parent's engine", CHANNEL, "lessons child_of_a_fork_detaches",
+    bug("a child of a fork stops its parent's engine", ATTACH, "lessons child_of_a_fork_detaches",
         "	if (chan->process == getpid()) {", "	if (1) {"),
-    bug("a detach does not wait", CHANNEL, "random",
+    bug("a detach does not wait", ATTACH, "random",
         "	chan->depth++;\n	drain(chan);\n	chan->depth--;\n", ""),
-    bug("a detach forgets what did not finish", CHANNEL,
+    bug("a detach forgets what did not finish", ATTACH,
         "lessons detach_from_an_engine_that_cannot_be_reset",
         "		udma_ioat_give_up(chan, UDMA_IOAT_ABORTED);\n", ""),
-    bug("bus mastering is switched on before the engine is reset", CHANNEL, "random",
+    bug("bus mastering is switched on before the engine is reset", ATTACH, "random",
         "		rc = udma_ioat_reset_hard(chan);\n	}\n	if (rc == 0) {\n"
         "		rc = udma_ioat_enable_bus_mastering(chan);",
         "		rc = udma_ioat_enable_bus_mastering(chan);\n	}\n	if (rc == 0) {\n"
         "		rc = udma_ioat_reset_hard(chan);"),
-    bug("an engine that halts at fills is not attached", CHANNEL, "lessons engine_that_halts_*",
+    bug("an engine that halts at fills is not attached", ATTACH, "lessons engine_that_halts_*",
         "	rc = udma_ioat_reset_engine(chan);\n	if (rc == 0) {\n		forget(chan);",
         "	rc = -EIO;\n	if (rc == 0) {\n		forget(chan);"),
 
@@ -398,27 +401,27 @@ MUTATIONS = [
         "	if (!waiting->armed && !chan->failed) {\n		arm(chan);\n	}\n"
         "	waiting->slept_at = chan->completed;\n"),
     bug("events are taken in behind the re-arm", WAIT, "wait_steps",
-        "	take_events(chan);\n	if (!waiting->armed && !chan->failed) {\n"
+        "	udma_ioat_take_events(chan);\n	if (!waiting->armed && !chan->failed) {\n"
         "		arm(chan);\n	}\n",
-        "	if (!chan->failed) {\n		arm(chan);\n	}\n	take_events(chan);\n"),
+        "	if (!chan->failed) {\n		arm(chan);\n	}\n	udma_ioat_take_events(chan);\n"),
     bug("no poll between the re-arm and the sleep", WAIT, "wait_steps",
         "	rc = spdk_ioat_process_events(chan);\n	if (chan->detached) {",
         "	rc = 0;\n	if (chan->detached) {"),
-    bug("an interrupt that has come needs no re-arm", WAIT, "wait_steps",
+    bug("an interrupt that has come needs no re-arm", WAKE, "wait_steps",
         "	if (count > 0) {\n		waiting->armed = false;\n	}\n", ""),
     bug("what was built is not announced before a sleep", WAIT, "wait epoll_*",
-        "	spdk_ioat_flush(chan);\n	take_events(chan);", "	take_events(chan);"),
-    bug("descriptors do not interrupt", WAIT, "wait_steps",
+        "	spdk_ioat_flush(chan);\n	udma_ioat_take_events(chan);", "	udma_ioat_take_events(chan);"),
+    bug("descriptors do not interrupt", WAKE, "wait_steps",
         "		chan->last_control |= UDMA_IOAT_CONTROL_INT_ENABLE;\n", ""),
     bug("errors do not interrupt", WAIT, "wait interrupts_come_*",
         "UDMA_IOAT_CHANCTRL | SPDK_IOAT_CHANCTRL_ERR_INT_EN |", "UDMA_IOAT_CHANCTRL |"),
-    bug("a restart is not heard of by who sleeps", WAIT, "wait a_reset_is_heard_*",
-        "	enable_in_function(chan);\n	waiting->armed = false;\n	kick(waiting);\n",
+    bug("a restart is not heard of by who sleeps", WAKE, "wait a_reset_is_heard_*",
+        "	enable_in_function(chan);\n	waiting->armed = false;\n	udma_ioat_kick(waiting);\n",
         "	enable_in_function(chan);\n"),
-    bug("what was announced before is not looked for", WAIT, "wait what_was_announced_*",
+    bug("what was announced before is not looked for", WAKE, "wait what_was_announced_*",
         "waiting->silent_until = chan->announced;", "waiting->silent_until = 0;"),
-    bug("who has never been ready may sleep", WAIT, "wait the_descriptor_*",
-        "	kick(waiting);\n	return waiting->fd;", "	return waiting->fd;"),
+    bug("who has never been ready may sleep", WAKE, "wait the_descriptor_*",
+        "	udma_ioat_kick(waiting);\n	return waiting->fd;", "	return waiting->fd;"),
     bug("a re-arm in answer to an interrupt is overwritten", WATCH, "watch",
         "		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);\n	}\n",
         "	}\n",

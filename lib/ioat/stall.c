@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A channel whose completion word does not change although descriptors are outstanding: what its
+ * status register says is looked at, by time and not by count, so that polls pay nothing for it.
+ */
+
+#include "channel.h"
+
+#include "spdk/util.h"
+
+/* A stalled channel is looked at this often: "noticed within a millisecond of polling". */
+#define LOOKS_PER_SECOND 2000
+
+/* How long a channel whose completion word says HALTED may show no cause. */
+#define CAUSE_LIMIT_US 1000000
+
+/**
+ * The engine stores the word first and shows the registers afterwards (section 9); one that is
+ * emulated by a thread, when that has its turn. Until then they may be as the last reset has left
+ * them, HALTED and without a cause.
+ */
+uint32_t __attribute__((cold)) udma_ioat_cause_of_halt(const struct spdk_ioat_chan *chan)
+{
+	uint64_t end = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * CAUSE_LIMIT_US;
+	uint32_t chanerr = read_chanerr(chan->bar);
+
+	while (chanerr == 0 && spdk_get_ticks() < end) {
+		sched_yield();
+		chanerr = read_chanerr(chan->bar);
+	}
+	return chanerr;
+}
+
+/** Whether a status that was read in two halves is one (section 13, torn status). */
+static bool
+is_whole(const struct spdk_ioat_chan *chan, uint64_t status)
+{
+	return chan->version >= SPDK_IOAT_VER_3_3 || read_chansts(chan->bar) == status;
+}
+
+/**
+ * Whether a halted channel is just as RESET has left it: a device that looks at its registers from
+ * time to time has not seen yet that it was armed, or has not shown it, although words of the new
+ * chain may have been stored. A halt has a cause; one that never shows it counts as a hang.
+ */
+static bool
+is_as_reset(uint64_t status, uint32_t chanerr)
+{
+	return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;
+}
+
+/** A halt that was not pushed to memory. */
+static void
+recover_by_status(struct spdk_ioat_chan *chan, uint64_t status)
+{
+	bool none = (status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) == 0;
+	bool known = is_whole(chan, status) &&
+		     (none ? chan->completed == chan->base : udma_ioat_advance(chan, status));
+
+	udma_ioat_recover(chan, known, read_chanerr(chan->bar));
+}
+
+/** Whether an idle engine has finished all, and only the word was lost. */
+static bool
+take_lost_word(struct spdk_ioat_chan *chan, uint64_t status)
+{
+	if (udma_ioat_newly_completed(chan, status) != chan->announced - chan->completed ||
+	    !is_whole(chan, status)) {
+		return false;
+	}
+	/* An older address in it would be taken for one of the next lap (quiesce.c). An idle engine
+	 * stores nothing. */
+	chan->seen = status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK;
+	__atomic_store_n((uint64_t *)chan->completion_line, chan->seen, __ATOMIC_RELEASE);
+	udma_ioat_advance(chan, status);
+	chan->stalled = false;
+	return true;
+}
+
+/**
+ * Whether an engine has finished nothing for too long. A batch has one word, its status goes on
+ * with each descriptor. No look counts for more than an eighth: where the program is stopped, as by
+ * a debugger, an engine in it is stopped too.
+ */
+static bool
+hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
+{
+	uint64_t limit = udma_ioat_hang_us * (spdk_get_ticks_hz() / 1000000);
+	uint64_t newly = udma_ioat_newly_completed(chan, status);
+
+	/* Any change is progress: one that is late, and behind what has completed, looks far ahead
+	 * in a full ring. */
+	if (newly != UDMA_IOAT_NOT_OUTSTANDING && newly != chan->progress) {
+		chan->progress = newly;
+		chan->waited = 0;
+	} else {
+		chan->waited += spdk_min(passed, limit / 8);
+	}
+	return chan->waited > limit;
+}
+
+/** Looks at the status register of a channel that has been making no progress. */
+static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uint64_t passed)
+{
+	uint64_t status = read_chansts(chan->bar);
+	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+	unsigned state = status & SPDK_IOAT_CHANSTS_STATUS;
+	uint32_t chanerr = 0;
+
+	if (state == SPDK_IOAT_CHANSTS_HALTED) {
+		/* This may be what RESET has left, and the cause of a halt shown since then, before
+		 * its status and behind its word. What is read after the cause belongs to it. */
+		chanerr = read_chanerr(chan->bar);
+		status = read_chansts(chan->bar);
+		word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+		state = status & SPDK_IOAT_CHANSTS_STATUS;
+	}
+	/* It may have been stored since the poll loaded it, just before the halt. */
+	if (word != chan->seen) {
+		return udma_ioat_take_completion(chan, word);
+	}
+	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
+		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
+	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {
+		recover_by_status(chan, status);
+	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
+		/* It has been taken in. */
+	} else if (hangs(chan, status, passed)) {
+		udma_ioat_fail(chan, UDMA_IOAT_HUNG, "the engine makes no progress");
+	} else {
+		return 0;
+	}
+	return udma_ioat_report(chan);
+}
+
+void
+udma_ioat_look_now(struct spdk_ioat_chan *chan)
+{
+	if (!chan->stalled) {
+		chan->stalled = true;
+		chan->waited = chan->progress = 0;
+	}
+	chan->look_at = spdk_get_ticks();
+}
+
+int
+udma_ioat_watch(struct spdk_ioat_chan *chan)
+{
+	uint64_t now = spdk_get_ticks();
+	uint64_t interval, passed;
+
+	if (chan->stalled && now < chan->look_at) {
+		return 0;
+	}
+	interval = spdk_get_ticks_hz() / LOOKS_PER_SECOND;
+	passed = now - chan->look_at + interval;
+	chan->look_at = now + interval;
+	if (!chan->stalled) {
+		chan->stalled = true;
+		chan->waited = chan->progress = 0;
+		return 0;
+	}
+	return look(chan, passed);
+}
