@@ -32,6 +32,7 @@ struct perf_options {
 	unsigned allowed_cpus; /* that the process may use */
 	double seconds;        /* for each size */
 	enum perf_format format;
+	bool wait; /* sleep where a poll finds nothing */
 	bool plot;
 	bool quiet;
 };

@@ -166,6 +166,7 @@ json_of_parameters(const struct perf_options *options)
 	json_object_object_add(object, "sizes", sizes);
 	json_object_object_add(object, "depth", json_object_new_uint64(options->depth));
 	json_object_object_add(object, "batch", json_object_new_uint64(options->batch));
+	json_object_object_add(object, "wait", json_object_new_boolean(options->wait));
 	json_object_object_add(object, "seconds", json_of_real(options->seconds));
 	return object;
 }
@@ -196,9 +197,9 @@ print_row(const struct perf *perf, const struct perf_point *point)
 	struct figures figures = figures_of(point, perf_is_emulated(perf));
 	const struct perf_options *options = &perf->options;
 
-	printf("%s,%s,%s,%u,%u,%u,%u," REAL_FORMAT, operation_of(options), baseline_of(options),
+	printf("%s,%s,%s,%u,%u,%u,%u,%d," REAL_FORMAT, operation_of(options), baseline_of(options),
 	       perf->channels->list[0].kind, options->channels, options->cpu_count, options->depth,
-	       options->batch, options->seconds);
+	       options->batch, options->wait, options->seconds);
 	for (unsigned i = 0; i < figures.count; i++) {
 		const struct figure *figure = &figures.list[i];
 
@@ -219,7 +220,7 @@ perf_print_csv(const struct perf *perf)
 	static const struct perf_point none;
 	struct figures names = figures_of(&none, false);
 
-	fputs("operation,baseline,kind,channels,cpus,depth,batch,requested_seconds", stdout);
+	fputs("operation,baseline,kind,channels,cpus,depth,batch,wait,requested_seconds", stdout);
 	for (unsigned i = 0; i < names.count; i++) {
 		printf(",%s", names.list[i].name);
 	}

@@ -34,6 +34,7 @@ enum option_id {
 	OPTION_QUIET,
 	OPTION_SECONDS,
 	OPTION_SIZE,
+	OPTION_WAIT,
 };
 
 /** What the options say before they are put together. */
@@ -91,6 +92,9 @@ take_option(int option, const char *value, struct perf_options *options, struct 
 		break;
 	case OPTION_QUIET:
 		options->quiet = true;
+		break;
+	case OPTION_WAIT:
+		options->wait = true;
 		break;
 	}
 	return STATUS_OK;
@@ -204,6 +208,7 @@ perf_parse(int argc, char **argv, struct perf_options *options, bool *help)
 		{"quiet", no_argument, NULL, OPTION_QUIET},
 		{"seconds", required_argument, NULL, OPTION_SECONDS},
 		{"size", required_argument, NULL, OPTION_SIZE},
+		{"wait", no_argument, NULL, OPTION_WAIT},
 		{NULL, 0, NULL, 0},
 	};
 	struct words words = {0};

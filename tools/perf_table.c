@@ -66,9 +66,9 @@ print_setting(const struct perf *perf)
 	if (options->batch > 1) {
 		snprintf(every, sizeof(every), "every %u", options->batch);
 	}
-	print_wrapped(stdout, "measured  %s, %u request%s outstanding, a doorbell for %s",
+	print_wrapped(stdout, "measured  %s, %u request%s outstanding, a doorbell for %s%s",
 		      options->fill ? "fill" : "copy", options->depth,
-		      options->depth == 1 ? "" : "s", every);
+		      options->depth == 1 ? "" : "s", every, options->wait ? ", waited for" : "");
 	for (unsigned i = 0; i < perf->channels->count; i++) {
 		const struct channel *channel = &perf->channels->list[i];
 

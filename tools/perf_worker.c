@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 
@@ -149,6 +150,45 @@ look_for_hang(struct worker *worker, uint64_t now)
 	return 0;
 }
 
+static int
+wait_for_one(struct worker *worker, struct lane *lane)
+{
+	int rc = udma_ioat_wait(lane->channel->ioat, (uint64_t)(SECONDS_PER_LOOK * 1e6));
+
+	if (rc == -ETIMEDOUT || rc == -EINTR) {
+		return 0;
+	}
+	return rc < 0 ? give_up(worker, lane, rc) : rc;
+}
+
+/** Sleeps until there is something to poll for. \return as take_turn(). */
+static int
+wait_for_any(struct worker *worker)
+{
+	struct pollfd fds[MAX_CHANNELS];
+	int count = 0;
+
+	if (worker->lane_count == 1) {
+		return wait_for_one(worker, &worker->lanes[0]);
+	}
+	for (unsigned i = 0; i < worker->lane_count; i++) {
+		struct lane *lane = &worker->lanes[i];
+		int rc = udma_ioat_before_sleep(lane->channel->ioat);
+
+		if (rc < 0) {
+			return give_up(worker, lane, rc);
+		}
+		count += rc;
+		lane->built = 0; /* what was built has been flushed */
+		fds[i] = (struct pollfd){.fd = udma_ioat_get_fd(lane->channel->ioat),
+					 .events = POLLIN};
+	}
+	if (count == 0) {
+		poll(fds, worker->lane_count, (int)(SECONDS_PER_LOOK * 1e3));
+	}
+	return count;
+}
+
 /** Submits to each channel, or not, and polls it. \return how many requests have ended; a negative
  * errno, said. */
 static int
@@ -175,6 +215,9 @@ take_turn(struct worker *worker, bool submit)
 			return give_up(worker, lane, rc);
 		}
 		count += rc;
+	}
+	if (count == 0 && worker->options->wait) {
+		return wait_for_any(worker);
 	}
 	if (count > 0) {
 		worker->idle_turns = 0;

@@ -72,7 +72,8 @@ def test_no_options():
     """perf: without options copies of 4K, 32 outstanding, by one channel"""
     result = measured(EMULATE)
     expect(result["parameters"] == {"operation": "copy", "baseline": "memcpy", "sizes": [4096],
-                                    "depth": 32, "batch": 8, "seconds": 0.05},
+                                    "depth": 32, "batch": 8, "wait": False,
+                                    "seconds": 0.05},
            result["parameters"])
     expect(result["emulated"] is True and result["complete"] is True, result)
     expect(len(result["channels"]) == 1, result)
@@ -205,6 +206,24 @@ def test_csv():
         expect(row["depth"] == "32" and row["batch"] == "8" and row["channels"] == "1", row)
         expect(int(row["size"]) == size, row)
         expect_plausible({name: float(row[name]) for name in FIGURES}, 32, 1)
+
+
+def test_wait():
+    """perf: --wait sleeps where it would poll in vain: right, and said in every form"""
+    for channels in (1, 2):
+        options = (f"--emulate={channels},fault=delay:us=1000:every=1", "--wait", "--depth=1", SHORT,
+                   f"--channels={channels}", "--cores=0")
+        result = measured(*options)
+        point = result["points"][0]
+        expect(result["parameters"]["wait"] is True, result)
+        # Each copy takes a millisecond, in which a poller would use a CPU.
+        expect(point["latency_p50_ns"] > 1000000, point)
+        expect(point["cpu_seconds"] < point["seconds"] / 2, point)
+    expect("outstanding, a doorbell for each, waited for" not in udma("perf", EMULATE, SHORT).stdout,
+           "not asked for")
+    expect("waited for\n" in udma("perf", EMULATE, SHORT, "--wait").stdout, "the table")
+    rows = csv.DictReader(io.StringIO(udma("perf", EMULATE, SHORT, "--wait", "--csv").stdout))
+    expect([row["wait"] for row in rows] == ["1"], "CSV")
 
 
 def test_plot():
@@ -493,7 +512,7 @@ def test_help():
     text = udma("perf", "--help").stdout
     expect("Example:\n  udma perf " in text and "Exit status" in text, text)
     for option in ("size", "depth", "batch", "channels", "cores", "seconds", "operation",
-                   "emulate", "plot", "json", "csv", "quiet", "help"):
+                   "wait", "emulate", "plot", "json", "csv", "quiet", "help"):
         expect(f"--{option}" in text, option)
     expect(all(len(line) <= 90 for line in text.splitlines()), text)
     expect(udma("perf", "-h").stdout == text and udma("help", "perf").stdout == text, "help")
