@@ -34,20 +34,25 @@ def waiting(guest):
     expect("the function is wanted back" in text, text)
 
 
-def copying(guest, server):
-    """A program that polls for copies learns that the device is gone; each copy ends once."""
-    # It looks at the device when a copy takes its time.
-    server.tell("delay:us=20000:every=1")
-    guest.sh("survive 1000000 0 >/tmp/gone 2>/tmp/log & "
+def copying(guest, command, end, status):
+    """A program that polls for copies gives the function back; each copy has ended once."""
+    guest.sh(f"{command} >/tmp/gone 2>/tmp/log & "
              "until grep -q copying /tmp/gone; do sleep 0.1; done")
     unplug(guest)
-    server.tell("withdraw")
-    guest.sh("wait $!", status=3)
+    guest.sh("wait $!", status=status)
     text = guest.sh("cat /tmp/gone")
-    ends = re.fullmatch(r"copying\n(\d+): done\n(\d+): the device is gone\n0: recoveries\n"
-                        "the channel does not come back", text)
-    expect(ends and (int(ends.group(1)) + int(ends.group(2))) % ROW == 0,
-           f"{text}\n{guest.sh('cat /tmp/log')}")
+    counts = [int(count) for count in re.findall(r"(\d+): (?:done|the device is gone)\n", text)]
+    expect(re.fullmatch(r"copying\n(\d+: [a-z ]+\n){1,2}0: recoveries\n" + end, text)
+           and sum(counts) % ROW == 0, f"{text}\n{guest.sh('cat /tmp/log')}")
+    return text
+
+
+def stalling(guest, server):
+    """It looks at the device when a copy takes its time, and learns that it is gone."""
+    server.tell("delay:us=20000:every=1")
+    text = copying(guest, "survive 1000000 0", "the channel does not come back", 3)
+    server.tell("withdraw")
+    expect("the device is gone" in text, text)
 
 
 def hotplug(kernel):
@@ -61,10 +66,13 @@ def hotplug(kernel):
             waiting(guest)
         with case(f"{title}: plugged in again, by the same server, it is found and copies"):
             plug(guest)
-        with case(f"{title}: unplugged under a program that copies; each copy ends once"):
-            copying(guest, server)
+        with case(f"{title}: unplugged under a program that polls for slow copies; each ends once"):
+            stalling(guest, server)
         with case(f"{title}: plugged in again, by the same server, it is found and copies"):
             plug(guest)
+        with case(f"{title}: unplugged under a program that copies without a pause, and asks"):
+            # Where a copy takes long all the same, it learns it by that.
+            copying(guest, "survive 1000000 0 ask", "the function is wanted back", None)
         with case(f"{title}: no complaint in the kernel's log, and it powers off"):
             no_complaints(guest)
             guest.power_off()
