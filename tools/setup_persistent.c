@@ -7,22 +7,60 @@
 
 #include <string.h>
 
+/** A pattern that matches functions: those that are wanted, or all. */
 static void
-print_rules(const struct setup_machine *machine, const struct setup_options *options)
+print_names(const struct setup_machine *machine, bool wanted_only)
 {
-	puts("# /etc/udev/rules.d/60-udma.rules");
+	const char *before = "ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"";
+
+	for (unsigned i = 0; i < machine->count; i++) {
+		if (machine->list[i].wanted || !wanted_only) {
+			printf("%s%s", before, machine->list[i].name);
+			before = "|";
+		}
+	}
+	printf("\"");
+}
+
+/**
+ * Whichever function of the machine comes first, all that are wanted are marked: behind this rule
+ * udev loads the kernel's driver for it, which would take those that are not.
+ */
+static void
+print_marks(const struct setup_machine *machine)
+{
+	print_names(machine, false);
 	for (unsigned i = 0; i < machine->count; i++) {
 		const struct setup_function *function = &machine->list[i];
 
-		if (!function->wanted) {
-			continue;
+		if (function->wanted) {
+			printf(", \\\n  ATTR{[pci/%s]driver_override}=\"%s\"", function->name,
+			       function->driver);
 		}
-		/* The driver may be there already, and has not seen that it may have it. */
-		printf("ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
-		       "ATTR{driver_override}=\"%s\", "
-		       "RUN+=\"/bin/sh -c 'echo %%k >/sys/bus/pci/drivers_probe'\"\n",
-		       function->name, function->driver);
-		if (options->user != NULL && function->has_iommu) {
+	}
+	puts("");
+}
+
+static void
+print_rules(const struct setup_machine *machine, const struct setup_options *options)
+{
+	bool any = false;
+
+	puts("# /etc/udev/rules.d/60-udma.rules");
+	for (unsigned i = 0; i < machine->count; i++) {
+		any = any || machine->list[i].wanted;
+	}
+	if (!any) {
+		return;
+	}
+	print_marks(machine);
+	/* The driver may be there already, and has not seen that it may have them. */
+	print_names(machine, true);
+	puts(", RUN+=\"/bin/sh -c 'echo %k >/sys/bus/pci/drivers_probe'\"");
+	for (unsigned i = 0; i < machine->count && options->user != NULL; i++) {
+		const struct setup_function *function = &machine->list[i];
+
+		if (function->wanted && function->has_iommu) {
 			printf("SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%s\"\n",
 			       function->pci.iommu_group, options->user);
 		}

@@ -638,7 +638,13 @@ int spdk_pci_device_cfg_write16(struct spdk_pci_device *dev, uint16_t value, uin
 int spdk_pci_device_cfg_read32(struct spdk_pci_device *dev, uint32_t *value, uint32_t offset);
 int spdk_pci_device_cfg_write32(struct spdk_pci_device *dev, uint32_t value, uint32_t offset);
 
-/** \return true once the device has gone; its BAR may not be touched any more. */
+/**
+ * A channel that is polled and never stalls does not tell that the kernel wants its device back;
+ * this does.
+ *
+ * \return true once the device has gone, and its BAR may not be touched any more, or once the
+ * kernel wants it back and waits until it is detached.
+ */
 bool spdk_pci_device_is_removed(struct spdk_pci_device *dev);
 
 /** \return < 0, 0 or > 0, by domain, bus, device, function. */

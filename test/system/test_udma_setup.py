@@ -313,7 +313,10 @@ def test_persistent():
     answer = setup(machine, "config", "--persistent", f"--block={TWO}", "--user=" + name)
     expect(answer.stdout.splitlines() == [
         "# /etc/udev/rules.d/60-udma.rules",
-        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{ONE}", ATTR{{driver_override}}="vfio-pci", '
+        # All that are wanted are marked when the first of the machine comes, wanted or not.
+        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{ONE}|{TWO}", \\',
+        f'  ATTR{{[pci/{ONE}]driver_override}}="vfio-pci"',
+        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{ONE}", '
         """RUN+="/bin/sh -c 'echo %k >/sys/bus/pci/drivers_probe'\"""",
         f'SUBSYSTEM=="vfio", KERNEL=="7", OWNER="{name}"',
         "",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Brings what the tests with real kernels need: QEMU, two packaged kernels, busybox.
+"""Brings what the tests with real kernels need: QEMU, two packaged kernels, busybox, udev.
 
 Usage: test/vm/fetch.py [--newest]
 
@@ -25,6 +25,7 @@ import time
 
 import debian
 import kernel
+import udev
 from debian import Missing
 
 DAY = 24 * 3600
@@ -86,6 +87,7 @@ PARTS = (
     Part("qemu", BACKPORTS_13, ("qemu-system-x86",), make_qemu, release="trixie-backports"),
     Part("busybox", DEBIAN_12, ("busybox-static",), make_busybox,
          choose=lambda versions: {"busybox-static": versions["busybox-static"]}),
+    Part("udev", DEBIAN_12, udev.PACKAGES, udev.make, choose=udev.packages),
     Part("linux-6.1", DEBIAN_12, KERNEL, kernel.make, choose=kernel.packages),
     Part("linux-6.12", BACKPORTS_12, KERNEL, kernel.make, release="bookworm-backports",
          choose=kernel.packages),

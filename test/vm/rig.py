@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests with real kernels share: the server, dmatest, and the run of a file of tests."""
 
+import collections
 import glob
 import os
 import re
@@ -183,6 +184,22 @@ def load_stop(guest):
     text = guest.sh("load_stop")
     threads, messages = parse_dmatest(text)
     expect(threads and not messages and not any(failures for *_, failures in threads), text)
+
+
+def waits(guest, server, *faults, copies=20):
+    """The guest waits for copies, one after the other, of a channel with faults. Returns what was
+    said, and {way: interrupts that came}."""
+    try:
+        for fault in faults:
+            server.tell(fault)
+        text = guest.sh(f"wait_in_guest {copies} 2>&1")
+    finally:
+        server.tell("withdraw")
+    expect(f"waited for {copies} copies" in text, text)
+    counts = collections.Counter()
+    for way, count in re.findall(r"^(\S+): (\d+) interrupts", text, re.M):
+        counts[way] += int(count)  # a line for each function
+    return text, counts
 
 
 def no_complaints(guest):

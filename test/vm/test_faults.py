@@ -2,7 +2,7 @@
 """Faults of the served function, under the library in a guest: over VFIO, behind the IOMMU."""
 
 from rig import (KERNELS, Server, case, expect, machine, needs_server, no_complaints, run, says,
-                 scenario)
+                 scenario, waits)
 
 COPIES = 64
 # The driver's own descriptor at attach, a fill that it tries, is the first one that moves data.
@@ -21,7 +21,8 @@ def faults(kernel):
     total = 10 * COPIES
     # Announced one by one; what ends with a failed channel begins here, in the second row.
     lost = 2 * COPIES - (AT - 2)
-    with Server(control=True) as server, machine(kernel, server.sockets, iommu=48) as guest:
+    with Server(control=True, xfercap=14) as server, \
+            machine(kernel, server.sockets, iommu=48) as guest:
         guest.sh("bind vfio-pci")
         with case(f"{title}: halt: the request at fault ends with its cause, the others are done"):
             server.tell(f"halt:bit=8:at={AT}")
@@ -52,6 +53,39 @@ def faults(kernel):
             ends(guest, 10, f"{2 * COPIES - lost}: done", f"{lost}: the device is gone",
                  "0: recoveries", "the channel does not come back", seconds=0, status=3)
             ends(guest, 10, f"{total}: done", "0: recoveries", "the channel copies")
+        interrupts(guest, server, title)
+        with case(f"{title}: no complaint in the kernel's log"):
+            no_complaints(guest)
+
+
+def interrupts(guest, server, title):
+    """Interrupts that do not come, and those that come without a cause."""
+    # A wait polls before it sleeps, and a copy takes longer.
+    slow = "delay:us=50000:every=1"
+    with case(f"{title}: no interrupt arrives: all copies are waited for, and it is said"):
+        text, counts = waits(guest, server, slow, "lost-interrupt:every=1", copies=8)
+        expect("interrupts are lost" in text and not any(counts.values()), text)
+    with case(f"{title}: each third interrupt is lost: all copies are waited for"):
+        waits(guest, server, slow, "lost-interrupt:every=3", copies=8)
+    with case(f"{title}: interrupts without a cause, in the middle of copies: nobody complains"):
+        # A copy is four descriptors, and the last one has a cause. QEMU holds the pin until a
+        # register is read, and so the kernel gets some hundred interrupts of which the function
+        # says that they are not its.
+        text, counts = waits(guest, server, "delay:us=20000:every=1", "spurious-interrupt:every=2",
+                             copies=4)
+        expect("WARN" not in text and "are lost" not in text, text)
+        expect(sum(counts.values()) > 4, text)
+        log = guest.sh("dmesg")
+        expect("nobody cared" not in log, log)
+
+
+def intx(kernel):
+    """The pin, which the kernel takes for another's if the function says that it was not it."""
+    title = f"{kernel}, vfio-pci, intx"
+    with Server(interrupts="intx", xfercap=14, control=True) as server, \
+            machine(kernel, server.sockets, iommu=48) as guest:
+        guest.sh("bind vfio-pci")
+        interrupts(guest, server, title)
         with case(f"{title}: no complaint in the kernel's log"):
             no_complaints(guest)
 
@@ -59,6 +93,7 @@ def faults(kernel):
 def main():
     """the library survives the faults of the function"""
     scenario(faults, KERNELS[-1])
+    scenario(intx, KERNELS[-1])
 
 
 if __name__ == "__main__":

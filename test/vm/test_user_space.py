@@ -2,10 +2,9 @@
 """The library drives the function from user space, over the guest's own VFIO, UIO and IOMMU."""
 
 import os
-import re
 
 from rig import (FULL, KERNELS, Server, case, expect, machine, needs_server, no_complaints, run,
-                 says, scenario)
+                 says, scenario, waits)
 
 # A message to the server for each mapping, and a processor that is emulated: few and small.
 VERIFY = f"udma verify --{'seconds=60' if FULL else 'count=300'} --depth=64 --max-size=256K --quiet"
@@ -19,17 +18,13 @@ def copies(guest):
     guest.sh("cmp /tmp/from /tmp/to && rm /tmp/from /tmp/to")
 
 
-def waits(guest, server, way):
+def interrupted(guest, server, way):
     """Copies are waited for, and interrupts come by the way expected; none was missed."""
     # A wait polls before it sleeps: each copy takes long enough for that to be over.
-    server.tell("delay:us=50000:every=1")
-    text = guest.sh("wait_in_guest 20 2>&1")
-    server.tell("withdraw")
-    expect("waited for 20 copies" in text, text)
+    text, counts = waits(guest, server, "delay:us=50000:every=1")
     expect("no interrupts" not in text and "are lost" not in text, text)
-    counted = re.search(rf"^{way}: (\d+) interrupts", text, re.M)
     # One for each copy, but for those that a busy machine lets it find by polling.
-    expect(counted and int(counted.group(1)) >= 15, text)
+    expect(counts[way] >= 15, text)
 
 
 def interrupts(kernel):
@@ -40,7 +35,7 @@ def interrupts(kernel):
                 machine(kernel, server.sockets, iommu=48) as guest:
             guest.sh("bind vfio-pci")
             with case(f"{title}: copies are waited for"):
-                waits(guest, server, f"vfio-{kind}")
+                interrupted(guest, server, f"vfio-{kind}")
             with case(f"{title}: no complaint in the kernel's log, and it powers off"):
                 no_complaints(guest)
                 guest.power_off()
@@ -80,7 +75,7 @@ def vfio(kernel, bits):
             text = guest.sh("unmapped")
             expect("the page is as it was" in text and "the channel copies" in text, text)
         with case(f"{title}: copies are waited for, and MSI-X interrupts"):
-            waits(guest, server, "vfio-msix")
+            interrupted(guest, server, "vfio-msix")
         with case(f"{title}: a function that the kernel wants back is given back by who waits for it"):
             function = guest.sh("functions_of_ours").split()[0]
             guest.sh("wait_in_guest gone >/tmp/gone 2>&1 & wait_claimed; sleep 1")
@@ -137,7 +132,7 @@ def uio(kernel):
             guest.sh(VERIFY)
             copies(guest)
         with case(f"{title}: copies are waited for, and INTx interrupts"):
-            waits(guest, server, "uio_pci_generic")
+            interrupted(guest, server, "uio_pci_generic")
         with case(f"{title}: not for a user without privileges"):
             says(guest, f'user "{VERIFY}"', "UIO")
         with case(f"{title}: what another process has is refused, with its name"):

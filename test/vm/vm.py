@@ -21,6 +21,7 @@ import time
 
 import fetch
 import initramfs
+from qmp import Monitor
 
 sys.path.append(os.path.join(initramfs.HERE, "../system"))
 from tap import expect  # pylint: disable=wrong-import-position
@@ -54,27 +55,36 @@ def memory_of(megabytes, numa):
     return options if numa else options + ["-machine", "memory-backend=memory0"]
 
 
-def devices(sockets, bridge, numa):
-    """Options: a device for each server, all behind a bridge, or on nodes by turns."""
+def devices(sockets, bridge, numa, hotplug):
+    """A device for each server, all behind a bridge, or on nodes by turns, or in ports that they
+    can be taken out of. Returns options for what they are on, and the devices."""
     options = ["-device", "pcie-pci-bridge,id=bridge"] if bridge else []
+    if hotplug:
+        # By the ports themselves, as on real machines, and not by ACPI.
+        options += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
+    made = []
     for number, path in enumerate(sockets):
-        device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
+        device = {"driver": "vfio-user-pci", "id": f"device{number}",
+                  "socket": {"type": "unix", "path": path}}
+        bus = "pcie.0"
         if bridge:
             device["bus"] = "bridge"
         if numa:
-            options += ["-device", f"pxb-pcie,bus=pcie.0,id=bus{number},bus_nr={64 * (number + 1)},"
-                        f"numa_node={number % NODES}",
-                        "-device", f"pcie-root-port,id=port{number},bus=bus{number},chassis={number}"]
+            bus = f"bus{number}"
+            options += ["-device", f"pxb-pcie,bus=pcie.0,id={bus},bus_nr={64 * (number + 1)},"
+                        f"numa_node={number % NODES}"]
+        if numa or hotplug:
             device["bus"] = f"port{number}"
-        options += ["-device", json.dumps(device)]
-    return options
+            options += ["-device", f"pcie-root-port,id=port{number},bus={bus},chassis={number}"]
+        made.append(device)
+    return options, made
 
 
 class Vm:
     """A virtual machine. Leaving the `with` ends it, however that happens."""
 
     def __init__(self, kernel, sockets=(), memory=1024, iommu=None, reboots=False, append="",
-                 files=None, bridge=False, pmem=None, numa=False):
+                 files=None, bridge=False, pmem=None, numa=False, hotplug=False):
         """
         kernel   "linux-6.1" or "linux-6.12"
         sockets  paths of vfio-user servers, each a device
@@ -88,21 +98,23 @@ class Vm:
                  no configuration space beyond 256 bytes
         numa     whether there are two NUMA nodes, each with half of the memory and a processor, and
                  the devices are on them by turns
+        hotplug  whether unplug() and plug() can take devices out, and put them back
         """
         self.parts = fetch.have()
         self.folder = tempfile.mkdtemp(prefix="udma-vm-")
-        self.process = None
+        self.process = self.monitor = None
         try:
             kernel = self.parts[kernel]
             initramfs.write(os.path.join(self.folder, "initramfs"), self.parts, kernel, files or {})
             self.begun = time.monotonic()
-            self._start(kernel, sockets, memory, iommu, reboots, append, bridge, pmem, numa)
+            self._start(kernel, sockets, memory, iommu, reboots, append, bridge, pmem, numa,
+                        hotplug)
             self.wait_ready()
         except BaseException:
             self.kill()
             raise
 
-    def _start(self, kernel, sockets, memory, iommu, reboots, append, bridge, pmem, numa):
+    def _start(self, kernel, sockets, memory, iommu, reboots, append, bridge, pmem, numa, hotplug):
         command = [
             # QEMU ends with this process even if that is killed.
             "setpriv", "--pdeathsig", "KILL", *fetch.qemu(self.parts["qemu"]),
@@ -119,7 +131,12 @@ class Vm:
         if pmem:
             command += ["-object", f"memory-backend-memfd,id=pmem,size={pmem},share=on",
                         "-device", "nvdimm,memdev=pmem"]
-        command += devices(sockets, bridge, numa)
+        options, self.devices = devices(sockets, bridge, numa, hotplug)
+        command += options
+        for device in self.devices:
+            command += ["-device", json.dumps(device)]
+        if hotplug:
+            command += ["-qmp", "unix:monitor,server=on,wait=off"]
         if not reboots:
             command.append("-no-reboot")
         command += ["-append", f"{COMMAND_LINE} {append}"]
@@ -168,6 +185,30 @@ class Vm:
             pass  # it has ended, and wait() says how
         return self.wait(command, status, patience)
 
+    def unplug(self, number):
+        """Asks the guest for a device, and waits until it has given it back."""
+        self._ask("device_del", id=self.devices[number]["id"])
+        with self._told():
+            self.monitor.wait("DEVICE_DELETED", device=self.devices[number]["id"])
+
+    def plug(self, number):
+        """Puts back a device that was taken out."""
+        self._ask("device_add", **self.devices[number])
+
+    def _ask(self, command, **arguments):
+        with self._told():
+            if self.monitor is None:
+                self.monitor = Monitor(os.path.join(self.folder, "monitor"), PATIENCE)
+            self.monitor.ask(command, **arguments)
+
+    @contextlib.contextmanager
+    def _told(self):
+        """What the monitor complains of is told with what else was said."""
+        try:
+            yield
+        except AssertionError as error:
+            raise AssertionError(f"{error}{self.story()}") from error
+
     def power_off(self):
         """Ends the guest as a user would, and waits until QEMU has ended too."""
         self.send("exec true")
@@ -183,6 +224,8 @@ class Vm:
 
     def kill(self):
         """Ends QEMU at once, as kill -9 does, and removes what it leaves."""
+        if self.monitor:
+            self.monitor.close()
         if self.process:
             self.process.kill()
             self.process.wait()

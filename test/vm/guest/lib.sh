@@ -219,3 +219,17 @@ kills() {
     # shellcheck disable=SC2086
     guard "$1" 100 $2 && udma verify --channels=1 --count=20 --quiet
 }
+
+# as NAME [ARGUMENT …]: a program of Debian's, with its own libraries: udevadm, modprobe, …
+as() {
+    local name=$1 program=kmod
+    shift
+    case $name in *udev*) program=udevadm ;; esac
+    /udev/ld-linux-x86-64.so.2 --library-path /udev --argv0 "$name" "/udev/$program" "$@"
+}
+
+# install_files: puts text that has "# /PATH" above what belongs there into those files.
+install_files() {
+    awk '/^# \// { file = $2; folder = file; sub("/[^/]*$", "", folder); system("mkdir -p " folder) }
+        file { print >file }'
+}

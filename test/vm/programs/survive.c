@@ -5,7 +5,8 @@
  * Each has to end once, in order and with the truth; a channel that has failed is reset until it is
  * back.
  *
- * usage: survive ROWS SECONDS (to wait for a channel that has failed)
+ * usage: survive ROWS SECONDS (to wait for a channel that has failed) [ask (behind each row whether
+ *        the kernel wants the function back, and then give it back)]
  */
 
 #include "udma/ioat.h"
@@ -22,6 +23,7 @@
 #define AROUND 0xA5
 
 static struct spdk_ioat_chan *g_chan;
+static struct spdk_pci_device *g_device;
 static uint8_t *g_src, *g_dst;
 static unsigned g_ended;
 static enum udma_ioat_status g_status[COUNT];
@@ -38,7 +40,8 @@ want(void *ctx, struct spdk_pci_device *device)
 static void
 keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
 {
-	(void)ctx, (void)device;
+	(void)ctx;
+	g_device = device;
 	g_chan = chan;
 }
 
@@ -143,7 +146,7 @@ main(int argc, char **argv)
 {
 	unsigned rows = argc > 2 ? (unsigned)atoi(argv[1]) : 0;
 	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
-	bool is_back = true;
+	bool is_back = true, asks = argc > 3, is_wanted = false;
 
 	spdk_env_opts_init(&opts);
 	if (rows == 0 || spdk_env_init(&opts) != 0 || spdk_ioat_probe(NULL, want, keep) != 0 ||
@@ -155,7 +158,7 @@ main(int argc, char **argv)
 	if (g_src == NULL || g_dst == NULL) {
 		fail("no memory", rows);
 	}
-	for (unsigned row = 0; row < rows && is_back; row++) {
+	for (unsigned row = 0; row < rows && is_back && !is_wanted; row++) {
 		unsigned built = copy_row(row);
 		bool failed;
 
@@ -171,8 +174,11 @@ main(int argc, char **argv)
 		if (failed) {
 			is_back = bring_back((unsigned)atoi(argv[2]));
 		}
+		is_wanted = asks && spdk_pci_device_is_removed(g_device);
 	}
-	report(is_back ? "the channel copies" : "the channel does not come back");
+	report(is_wanted ? "the function is wanted back"
+	       : is_back ? "the channel copies"
+			 : "the channel does not come back");
 	spdk_ioat_detach(g_chan);
 	spdk_env_fini();
 	return is_back ? 0 : 3;
