@@ -53,6 +53,12 @@ act(enum in_callback in_callback)
 		call_detach();
 		call_attach();
 		break;
+	case WAIT:
+		call_wait();
+		break;
+	case EVENT_LOOP:
+		call_event_loop();
+		break;
 	default:
 		break;
 	}

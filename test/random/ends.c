@@ -142,6 +142,24 @@ requests_halted(uint64_t position, uint32_t chanerr)
 	g_requests.halted_cause = chanerr;
 }
 
+bool
+requests_are_to_be_told_of(void)
+{
+	uint64_t oldest, said = device_said();
+
+	if (g_requests.chan == NULL || channel_has_failed()) {
+		return false;
+	}
+	oldest = requests_ended();
+	if (oldest == g_requests.accepted || request_of(oldest)->first >= g_device.furthest) {
+		return false;
+	}
+	if (device_said_halted()) {
+		return g_requests.halted_at >= g_device.silent_until;
+	}
+	return request_of(oldest)->end <= said && said > g_device.silent_until;
+}
+
 void
 requests_brought_up(void)
 {
