@@ -308,6 +308,9 @@ take_channel(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *c
 	g_requests.last_fence = 0;
 	g_requests.arms = BEHIND_A_HALT;
 	brought_up();
+	g_requests.has_parity = g_device.has_parity;
+	CHECK((udma_ioat_get_capabilities(chan) & (UDMA_IOAT_CAN_XOR | UDMA_IOAT_CAN_PQ)) ==
+	      (g_device.has_parity ? UDMA_IOAT_CAN_XOR | UDMA_IOAT_CAN_PQ : 0u));
 	g_requests.fills = spdk_ioat_get_dma_capabilities(chan) & SPDK_IOAT_ENGINE_FILL_SUPPORTED;
 }
 

@@ -248,7 +248,8 @@ void
 device_begin(uint64_t *random)
 {
 	static const struct udma_emu_host host = {.grant = grant, .interrupt = device_interrupt};
-	static const uint16_t ids[] = {0x2021, 0x2f20, 0x6f50, 0x0b00}; /* 3.3, 3.2, 3.3, 3.4 */
+	/* 3.3, 3.2 without XOR and with one not to be used, 3.3, 3.4; 3.3 with XOR and P+Q. */
+	static const uint16_t ids[] = {0x2021, 0x2f20, 0x2f2e, 0x6f50, 0x0b00, 0x0c50, 0x0c51};
 	static const uint8_t orders[] = {12, 13, 20};
 	/* The others have a status register that clears on read, which one that is polled does not
 	 * hear. */
@@ -266,10 +267,12 @@ device_begin(uint64_t *random)
 
 	memset(&g_device, 0, sizeof(g_device));
 	g_device.pci = pci;
+	g_device.pci.id.device_id = config.device_id;
 	g_device.pci.internal.removed = false;
 	g_device.random = random_next(random);
 	g_device.max_piece = 1u << config.xfercap;
 	g_device.polled = polled;
+	g_device.has_parity = (config.device_id & 0xfffe) == 0x0c50;
 	g_device.interrupts = config.interrupts;
 	g_device.interrupt_fd = -1;
 	/* One that is polled has to keep them: it sees a re-arm late. */

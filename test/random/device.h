@@ -31,6 +31,7 @@ struct device {
 	uint64_t now_us; /* device_pass() */
 	uint64_t turns;
 	uint64_t max_piece;
+	bool has_parity; /* XOR and P+Q that may be relied on */
 
 	/* The engine, in positions: they count descriptors as the driver does. */
 	bool armed;    /* since the last RESET */
@@ -82,6 +83,8 @@ extern struct device g_device;
 uint64_t requests_armed(unsigned slot);
 /** A descriptor is announced, perhaps once more after a restart. */
 void requests_announced(uint64_t position, uint32_t control);
+/** Whether an engine without faults halts at a position, with this cause: a check that differs. */
+bool requests_explain_halt(uint64_t position, uint32_t chanerr);
 /** The engine has halted at a position. */
 void requests_halted(uint64_t position, uint32_t chanerr);
 /** Whether a poll would find an end of a request, or a halt, that has interrupted. */

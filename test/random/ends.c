@@ -6,6 +6,11 @@
 
 #include "spdk/util.h"
 
+/* Control bits of a descriptor (section 6.1). */
+#define INT_ENABLE        0x01u
+#define COMPLETION_UPDATE 0x08u
+#define FENCE             0x10u
+
 uint64_t
 requests_ended(void)
 {
@@ -116,22 +121,62 @@ requests_armed(unsigned slot)
 	return base;
 }
 
-void
-requests_announced(uint64_t position, uint32_t control)
+/** The request that a position belongs to; NULL: it is the driver's own. */
+static struct request *
+request_at(uint64_t position)
 {
-	const uint32_t completion_update = 0x08, fence = 0x10; /* section 6.1 */
 	uint64_t number = g_requests.noted;
 
 	while (number < g_requests.accepted && request_of(number)->end <= position) {
 		number++;
 	}
-	if (g_requests.chan == NULL || number == g_requests.accepted) {
-		return; /* the driver's own */
+	return g_requests.chan == NULL || number == g_requests.accepted ? NULL : request_of(number);
+}
+
+/** Of an XOR or P+Q only the descriptor at its end may complete; none overtakes it. */
+static void
+check_parity(const struct request *request, uint64_t position, uint32_t control)
+{
+	unsigned slots = request_slots(request);
+	bool is_last = position + slots + 1 == request->end;
+
+	/* The first eight bytes of an extension are an address. */
+	if ((position - request->first) % slots == 0 && !request->aborted) {
+		CHECK((control & FENCE) == (is_last ? FENCE : 0));
+		CHECK(!(control & (COMPLETION_UPDATE | INT_ENABLE)));
 	}
-	CHECK((control & fence) ==
-	      (request_of(number)->fence && request_of(number)->end == position + 1 ? fence : 0));
+}
+
+void
+requests_announced(uint64_t position, uint32_t control)
+{
+	const struct request *request = request_at(position);
+
+	if (request == NULL) {
+		return;
+	}
+	if (request_is_parity(request->kind) && position + 1 != request->end) {
+		check_parity(request, position, control);
+		return;
+	}
+	CHECK((control & FENCE) == (request->fence && request->end == position + 1 ? FENCE : 0));
 	/* One for each batch (section 9), and the last of what is announced ends one. */
-	CHECK(control & completion_update || position + 1 != g_device.announced);
+	CHECK(control & COMPLETION_UPDATE || position + 1 != g_device.announced);
+	/* From then on they interrupt, if they complete. */
+	CHECK(position < g_device.silent_until || g_device.interrupt_fd < 0 ||
+	      !(control & COMPLETION_UPDATE) || control & INT_ENABLE);
+}
+
+bool
+requests_explain_halt(uint64_t position, uint32_t chanerr)
+{
+	const struct request *request = request_at(position);
+	uint32_t first;
+
+	return request != NULL && request_is_check(request->kind) && !request->aborted &&
+	       position + 1 < request->end && chanerr != 0 &&
+	       chanerr == request_mismatches(request, (uint32_t)bytes_before(request, position),
+					     request->sizes[position - request->first], &first);
 }
 
 void
@@ -194,7 +239,8 @@ status_of(uint32_t chanerr)
 	return UDMA_IOAT_UNKNOWN;
 }
 
-/** The first `certain` bytes are new, the others old or new; all of them are what is expected. */
+/** The first `certain` bytes are new, the others old or new; all of them are what is expected. Of
+ * P and Q those of each are. */
 static void
 check_bytes(const struct request *request, uint64_t certain, bool untouched)
 {
@@ -203,14 +249,15 @@ check_bytes(const struct request *request, uint64_t certain, bool untouched)
 	for (unsigned p = 0; p < request->destination.count; p++) {
 		struct range piece = request->destination.piece[p];
 		const uint8_t *at = g_memory + piece.start;
+		uint64_t until = certain + (request_is_parity(request->kind) ? i : 0);
 
-		if (certain >= i + piece.len) {
+		if (until >= i + piece.len) {
 			CHECK(memcmp(at, request->after + i, piece.len) == 0);
 			i += piece.len;
 		} else {
 			for (uint32_t k = 0; k < piece.len; k++, i++) {
 				CHECK((at[k] == request->after[i] && !untouched) ||
-				      (at[k] == request->before[i] && i >= certain));
+				      (at[k] == request->before[i] && i >= until));
 			}
 		}
 		memory_accept(piece);
@@ -275,8 +322,12 @@ check_failure(const struct request *request, const struct udma_ioat_result *resu
 static void
 check_success(const struct request *request)
 {
+	uint32_t first;
+
 	CHECK(!request->blamed && !request->aborted);
 	CHECK(request->stopped ? request->finished : request->end <= g_device.done);
+	CHECK(!request_is_check(request->kind) ||
+	      request_mismatches(request, 0, request->len, &first) == 0);
 	check_bytes(request, request->len, false);
 }
 

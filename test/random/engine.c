@@ -72,7 +72,7 @@ move_a_part(void)
 	uint64_t part;
 
 	if (!udma_emu_load(g_device.emu, chan->next, &desc, sizeof(desc)) ||
-	    desc.dma.u.control.null) {
+	    desc.dma.u.control.null || desc.generic.u.control.op >= SPDK_IOAT_OP_XOR) {
 		return;
 	}
 	part = random_below(&g_device.random, desc.generic.size + 1);
@@ -142,8 +142,8 @@ step(void)
 	udma_emu_step(g_device.emu);
 	g_device.done += (uint16_t)(chan->internal - before);
 	/* The driver hands over nothing that an engine would refuse by itself. */
-	CHECK(chan->state != UDMA_EMU_HALTED || g_device.injected > 0);
 	if (chan->state == UDMA_EMU_HALTED) {
+		CHECK(g_device.injected > 0 || requests_explain_halt(g_device.done, chan->chanerr));
 		take_halt(chan->chanerr);
 	}
 	if (g_device.slow_us > 0) {

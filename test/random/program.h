@@ -4,8 +4,8 @@
  * Programs: what one does follows from its seed and the number of each of its steps, so that steps
  * can be left out and the others stay what they were.
  *
- * builds.c, calls.c and waiting.c have the calls into the driver and what each promises, faults.c
- * what goes wrong, program.c which of them comes next.
+ * choose.c chooses requests; builds.c, calls.c and waiting.c have the calls into the driver and
+ * what each promises, faults.c what goes wrong, program.c which of them comes next.
  */
 
 #ifndef TEST_RANDOM_PROGRAM_H
@@ -39,6 +39,11 @@ extern uint64_t g_random; /* what the program does */
 void program_init(void);
 /** \param left_out steps that are not taken. \param step where it is, for whoever watches. */
 void program_run(uint64_t seed, const bool *left_out, volatile uint64_t *step);
+
+/* choose.c */
+
+/** Chooses a request. \return false if none was found that is certain. */
+bool request_choose(struct request *request, bool tells_status);
 
 /* builds.c */
 

@@ -14,20 +14,50 @@
 #include "memory.h"
 #include "udma/ioat.h"
 
-#define REQUESTS   128 /* more than can be accepted and not ended: one a slot */
-#define PIECES_MAX 3
-#define LEN_MAX    10000
+#define REQUESTS    128 /* more than can be accepted and not ended: one a slot */
+#define PIECES_MAX  3
+#define SOURCES_MAX 8
+#define LEN_MAX     10000
+
+/* CHANERR of a check: what differs. */
+#define P_DIFFERS (1u << 16)
+#define Q_DIFFERS (1u << 17)
 
 enum kind {
 	NOTHING,
 	COPY,
 	FILL,
 	COPYV,
+	XOR,
+	XOR_CHECK,
+	PQ,
+	PQ_CHECK,
 };
 
-/** A list of pieces, as udma_ioat_copyv() has two of. */
+static inline bool
+request_is_parity(enum kind kind)
+{
+	return kind >= XOR;
+}
+
+static inline bool
+request_is_pq(enum kind kind)
+{
+	return kind >= PQ;
+}
+
+static inline bool
+request_is_check(enum kind kind)
+{
+	return kind == XOR_CHECK || kind == PQ_CHECK;
+}
+
+/**
+ * A list of pieces, as udma_ioat_copyv() has two of. Of XOR and P+Q each piece is one operand of
+ * the whole length: P and Q are the destination, or, of a check, the last sources.
+ */
 struct list {
-	struct range piece[PIECES_MAX];
+	struct range piece[SOURCES_MAX + 2];
 	unsigned count;
 };
 
@@ -39,6 +69,9 @@ struct request {
 	unsigned in_callback; /* what its callback does: program.c */
 	struct list destination, source;
 	uint64_t pattern;
+	unsigned source_count; /* of XOR and P+Q, and which of the results there are */
+	uint8_t coefficients[SOURCES_MAX];
+	bool has_p, has_q;
 	uint32_t len;
 	uint64_t first, end;  /* positions of its descriptors */
 	uint16_t sizes[RING]; /* and their bytes */
@@ -53,7 +86,7 @@ struct request {
 	bool untouched;   /* or not been announced yet */
 
 	uint8_t before[LEN_MAX]; /* its destination as it was built */
-	uint8_t after[LEN_MAX];  /* and as it will be */
+	uint8_t after[LEN_MAX];  /* and as it will be; of a check, what is right */
 };
 
 enum arms {
@@ -66,7 +99,8 @@ struct requests {
 	struct spdk_ioat_chan *chan; /* NULL: none */
 	uint64_t generation;         /* of the channel */
 	uint64_t head;               /* position of what is built next */
-	bool fills;                  /* it offers fills */
+	bool fills;                  /* it offers fills, */
+	bool has_parity;             /* and XOR and P+Q */
 	uint64_t accepted;
 	uint64_t before_channel; /* how many there had been when it was attached */
 	uint64_t noted;          /* ended, and found to be right */
@@ -101,8 +135,19 @@ unsigned request_split(struct request *request);
 bool requests_leave_free(struct range range);
 /** Whether a range may be read by a new request: what is to be written there before is fenced. */
 bool requests_let_read(struct range range);
+/** Whether the channel has an operation. */
+bool requests_offer(enum kind kind);
+/** \return slots of each piece of an XOR or P+Q. */
+unsigned request_slots(const struct request *request);
 /** Fills in what a new request will do. */
 void request_foresee(struct request *request);
+/** What a range will hold when the outstanding requests have ended. */
+void requests_foresee(struct range range, uint8_t *bytes);
+/** Fills in what a new XOR or P+Q will do. */
+void request_compute_parity(struct request *request);
+/** What a check finds between two bytes: bits of CHANERR. \param first the byte; `len` if none. */
+uint32_t request_mismatches(const struct request *request, uint32_t from, uint32_t len,
+			    uint32_t *first);
 /** A slot for a new request, which requests_accept() takes in. */
 struct request *requests_next(void);
 void requests_accept(unsigned descriptors);
