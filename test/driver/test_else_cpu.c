@@ -450,6 +450,38 @@ callbacks_that_build_on_a_failed_channel(void **state)
 }
 
 static void
+on_end_build_fenced(void *arg, const struct udma_ioat_result *result)
+{
+	on_end(arg, result);
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_stranger, 64,
+					UDMA_IOAT_ELSE_CPU | UDMA_IOAT_FENCE, on_end,
+					(struct ended *)arg + 1),
+			 0);
+}
+
+/** The engine starts although a fence holds back what is behind. */
+static void
+a_fence_that_is_outstanding_at_a_reset(void **state)
+{
+	(void)state;
+	udma_ioat_hang_us = 20000;
+	RIG_SET(g_rig, hangs, true);
+	build(0, 0);
+	spdk_ioat_flush(g_chan);
+	assert_int_equal(poll_for_error(), -EIO);
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_stranger, 64, UDMA_IOAT_ELSE_CPU,
+					on_end_build_fenced, &g_ended[1]),
+			 0);
+	RIG_SET(g_rig, hangs, false);
+	udma_ioat_hang_us = USUAL_HANG_US;
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_ended(1, UDMA_IOAT_OK);
+	assert_ended(2, UDMA_IOAT_OK);
+	assert_false(g_chan->held);
+	assert_works(10);
+}
+
+static void
 abort_ends_the_cpus_too(void **state)
 {
 	(void)state;
@@ -555,6 +587,7 @@ main(int argc, char **argv)
 		WITH_STRANGER(many_fences_and_a_full_ring),
 		WITH_STRANGER(channel_that_has_failed),
 		WITH_STRANGER(callbacks_that_build_on_a_failed_channel),
+		WITH_STRANGER(a_fence_that_is_outstanding_at_a_reset),
 		WITH_STRANGER(abort_ends_the_cpus_too),
 		WITH_STRANGER(detach_carries_out_the_cpus),
 		WITH_STRANGER(batch_with_the_cpus_in_it),
