@@ -9,6 +9,9 @@
 /* Calls inside callbacks of calls. */
 #define DEPTH_MAX 3
 
+/* No request of this test has more descriptors. */
+#define SPLIT_MAX 32
+
 /* Requests in one call. */
 #define BATCH_MAX 6
 
@@ -157,6 +160,13 @@ build_parity(const struct request *request, struct pointers *at, unsigned flags,
 	}
 }
 
+static unsigned
+flags_of(const struct request *request)
+{
+	return (request->fence ? UDMA_IOAT_FENCE : 0u) |
+	       (request->else_cpu ? UDMA_IOAT_ELSE_CPU : 0u);
+}
+
 /** Builds what a request describes. \return what the interface returns. */
 static int
 build(const struct request *request, bool flush)
@@ -165,7 +175,7 @@ build(const struct request *request, bool flush)
 	void *number = (void *)(uintptr_t)g_requests.accepted;
 	void *to = g_memory + request->destination.piece[0].start;
 	void *from = g_memory + request->source.piece[0].start;
-	unsigned flags = request->fence ? UDMA_IOAT_FENCE : 0;
+	unsigned flags = flags_of(request);
 	udma_ioat_cb cb = request->unheard ? NULL : on_end;
 	struct pointers at;
 
@@ -201,6 +211,10 @@ check_refusal(const struct request *request, unsigned descriptors, uint32_t room
 	CHECK(udma_ioat_room(g_requests.chan) == room);
 	if (g_calls.detaching) {
 		CHECK(rc == -ESHUTDOWN);
+	} else if (request->cpu) {
+		/* The ring may be full before the engine's way has come to what it cannot. */
+		CHECK(rc == -ENOMEM && (room < SPLIT_MAX || channel_has_failed()));
+		CHECK(g_requests.accepted - g_requests.noted > 1);
 	} else if (channel_has_failed()) {
 		CHECK(g_calls.error == 0 || rc == g_calls.error || request->kind == FILL);
 	} else if (rc == -ENOTSUP) {
@@ -220,25 +234,40 @@ start_anew(struct request *request)
 {
 	request->blamed = request->aborted = request->stopped = false;
 	request->finished = request->untouched = false;
+	request->cpu = request->redone = false;
+}
+
+/** Finds out who carries it out. \return descriptors; 0: nobody. */
+static unsigned
+assign(struct request *request)
+{
+	unsigned descriptors = request_split(request);
+	bool engine = descriptors > 0 && requests_offer(request->kind) && !channel_has_failed();
+
+	start_anew(request);
+	return request->else_cpu && !engine ? request_split_for_cpu(request) : descriptors;
 }
 
 /** Hands over a new request. \return whether it was accepted. */
 static bool
 hand_over(struct request *request, bool flush)
 {
-	unsigned descriptors = request_split(request);
+	unsigned descriptors = assign(request);
 	uint32_t room = udma_ioat_room(g_requests.chan);
 	int rc;
 
-	start_anew(request);
 	rc = build(request, flush);
-	TRACE("  %" PRIu64 ": %s%s %u bytes, %u descriptors%s: %d\n", g_requests.accepted,
+	TRACE("  %" PRIu64 ": %s%s%s %u bytes, %u descriptors%s: %d\n", g_requests.accepted,
+	      request->cpu        ? "by the CPU: "
+	      : request->else_cpu ? "else the CPU: "
+				  : "",
 	      request->tells_status ? "" : "spdk ", g_kind_names[request->kind], request->len,
 	      descriptors, request->fence ? ", fence" : "", rc);
 	if (rc == 0) {
-		CHECK(!channel_has_failed() && !g_calls.detaching);
-		CHECK(descriptors > 0 && descriptors <= room);
-		CHECK(udma_ioat_room(g_requests.chan) == room - descriptors);
+		CHECK((!channel_has_failed() || request->cpu) && !g_calls.detaching);
+		CHECK(descriptors > 0 && (descriptors <= room || channel_has_failed()));
+		CHECK(udma_ioat_room(g_requests.chan) ==
+		      (channel_has_failed() ? 0 : room - descriptors));
 		requests_accept(descriptors);
 		if (flush && request->tells_status) {
 			spdk_ioat_flush(g_requests.chan);
@@ -260,7 +289,7 @@ call_build_small(void)
 	}
 	request->kind = NOTHING;
 	request->tells_status = true;
-	request->unheard = request->fence = false;
+	request->unheard = request->fence = request->else_cpu = false;
 	request->in_callback = DO_NOTHING;
 	request->len = 0;
 	request->destination.count = request->source.count = 0;
@@ -303,7 +332,7 @@ op_of(const struct request *request, uint64_t number, struct pointers *at)
 	point(request, at);
 	return (struct udma_ioat_op){
 		.kind = kinds[request->kind],
-		.flags = request->fence ? UDMA_IOAT_FENCE : 0,
+		.flags = flags_of(request),
 		.cb = request->unheard ? NULL : on_end,
 		.cb_arg = (void *)(uintptr_t)number,
 		.dst = parity ? at->p : g_memory + request->destination.piece[0].start,
@@ -328,7 +357,8 @@ call_submit(void)
 	struct pointers pointers[BATCH_MAX];
 	struct udma_ioat_op ops[BATCH_MAX];
 	const struct requests before = g_requests;
-	unsigned most = 1 + (unsigned)random_below(&g_random, BATCH_MAX), count = 0, sum = 0;
+	unsigned most = 1 + (unsigned)random_below(&g_random, BATCH_MAX), count = 0, sum = 0,
+		 cpus = 0;
 	bool valid = true;
 	uint32_t room;
 	int rc;
@@ -339,12 +369,12 @@ call_submit(void)
 	room = udma_ioat_room(g_requests.chan);
 	while (count < most && valid && request_choose(requests_next(), true)) {
 		struct request *request = requests_next();
-		unsigned descriptors = request_split(request);
+		unsigned descriptors = assign(request);
 
-		start_anew(request);
 		ops[count] = op_of(request, g_requests.accepted, &pointers[count]);
 		count++;
-		valid = descriptors > 0 && requests_offer(request->kind);
+		valid = request->cpu || (descriptors > 0 && requests_offer(request->kind));
+		cpus += request->cpu;
 		sum += descriptors;
 		requests_accept(descriptors);
 	}
@@ -355,12 +385,14 @@ call_submit(void)
 	TRACE("  %" PRIu64 " to %" PRIu64 ": a batch, %u descriptors: %d\n", before.accepted,
 	      g_requests.accepted - 1, sum, rc);
 	if (rc == 0) {
-		CHECK(valid && sum <= room && !channel_has_failed() && !g_calls.detaching);
-		CHECK(udma_ioat_room(g_requests.chan) == room - sum);
+		CHECK(valid && !g_calls.detaching);
+		CHECK(channel_has_failed() ? cpus == count : sum <= room);
+		CHECK(udma_ioat_room(g_requests.chan) == (channel_has_failed() ? 0 : room - sum));
 	} else {
 		g_requests = before;
 		CHECK(udma_ioat_room(g_requests.chan) == room);
-		CHECK(!valid || sum > room || channel_has_failed() || g_calls.detaching);
+		CHECK(!valid || sum > room || channel_has_failed() || g_calls.detaching ||
+		      (cpus > 0 && sum + SPLIT_MAX > room));
 		CHECK(sum <= room || rc != -ENOMEM || requests_ended() < g_requests.accepted);
 	}
 	device_look();

@@ -148,13 +148,19 @@ choose_kind(struct request *request, bool tells_status)
 	static const enum kind parities[] = {XOR, XOR_CHECK, PQ, PQ_CHECK};
 
 	request->kind = kinds[random_below(&g_random, SPDK_COUNTOF(kinds))];
-	/* Mostly where they are offered. */
-	if (random_below(&g_random, g_requests.has_parity ? 3 : 40) == 0) {
+	if (random_below(&g_random, g_requests.has_parity ? 3 : 20) == 0) {
 		request->kind = parities[random_below(&g_random, SPDK_COUNTOF(parities))];
 	}
 	request->tells_status = tells_status || request->kind == COPYV ||
 				request->kind == NOTHING || request_is_parity(request->kind) ||
 				random_below(&g_random, 2);
+}
+
+/** More often where it is needed. */
+static bool
+chooses_cpu(const struct request *request)
+{
+	return random_below(&g_random, requests_offer(request->kind) ? 6 : 2) == 0;
 }
 
 bool
@@ -165,6 +171,7 @@ request_choose(struct request *request, bool tells_status)
 	choose_kind(request, tells_status);
 	request->unheard = request->tells_status && random_below(&g_random, 32) == 0;
 	request->fence = request->tells_status && random_below(&g_random, 6) == 0;
+	request->else_cpu = request->tells_status && !request->unheard && chooses_cpu(request);
 	request->in_callback =
 		random_below(&g_random, 8) == 0 ? random_below(&g_random, IN_CALLBACK) : DO_NOTHING;
 	request->pattern = random_next(&g_random);

@@ -43,6 +43,27 @@ bytes_before(const struct request *request, uint64_t position)
 	return bytes;
 }
 
+/** The status that a halt has, by the table of udma/ioat.h. */
+static enum udma_ioat_status
+status_of(uint32_t chanerr)
+{
+	static const struct {
+		uint32_t bits;
+		enum udma_ioat_status status;
+	} table[] = {
+		{0x00000101, UDMA_IOAT_BAD_SOURCE},     {0x00000202, UDMA_IOAT_BAD_DESTINATION},
+		{0x00844c3c, UDMA_IOAT_BAD_DESCRIPTOR}, {0x000000c0, UDMA_IOAT_BAD_DATA},
+		{0x00001000, UDMA_IOAT_BAD_COMPLETION}, {0x0f7b0000, UDMA_IOAT_MISMATCH},
+	};
+
+	for (unsigned i = 0; i < SPDK_COUNTOF(table); i++) {
+		if (chanerr & table[i].bits) {
+			return table[i].status;
+		}
+	}
+	return UDMA_IOAT_UNKNOWN;
+}
+
 /* ---- The engine is started ---- */
 
 /** By an abort or a reset: nothing that it has not carried out will be. */
@@ -52,7 +73,10 @@ stop_all(void)
 	for (uint64_t i = requests_ended(); i < g_requests.accepted; i++) {
 		struct request *request = request_of(i);
 
-		if (request->stopped || request->blamed) {
+		/* What the CPU carries out of a channel that had failed, it does behind its reset.
+		 */
+		if (request->stopped || request->blamed ||
+		    (request->cpu && g_requests.arms == FROM_NEW)) {
 			continue;
 		}
 		request->stopped = true;
@@ -62,12 +86,41 @@ stop_all(void)
 	}
 }
 
+/** Whether the CPU carries out what the engine has halted at. */
+static bool
+is_redone(const struct request *request)
+{
+	enum udma_ioat_status status = status_of(g_requests.halted_cause);
+
+	if (request->aborted || request->cpu || !request->else_cpu) {
+		return request->cpu && !request->aborted;
+	}
+	/* A difference is one for the CPU as well, damaged memory is not to be read again, and a
+	 * source that is the destination has been overwritten, perhaps. */
+	return status != UDMA_IOAT_MISMATCH && status != UDMA_IOAT_BAD_DATA &&
+	       !(request->kind == XOR && request->len > 0 &&
+		 ranges_meet(request->destination.piece[0], request->source.piece[0]));
+}
+
+/** It has failed: what is behind its fence will not be carried out. */
+static void
+abort_behind_fence(uint64_t number)
+{
+	while (number < g_requests.accepted && !request_of(number)->fence) {
+		number++;
+	}
+	for (uint64_t i = number + 1; i < g_requests.accepted; i++) {
+		request_of(i)->aborted = true;
+	}
+}
+
 /** Behind a request at which it has halted. \return where it goes on. */
 static uint64_t
 blame(void)
 {
-	uint64_t number = g_requests.noted, fence;
+	uint64_t number = g_requests.noted;
 	struct request *request;
+	uint32_t first;
 
 	CHECK(g_requests.halted && g_requests.halted_at == g_device.done);
 	if (g_device.announced == g_device.done) {
@@ -79,14 +132,19 @@ blame(void)
 	CHECK(number < g_requests.accepted);
 	request = request_of(number);
 	CHECK(request->first <= g_device.done);
+	if (is_redone(request)) {
+		if (!request->cpu && request_is_check(request->kind) &&
+		    request_mismatches(request, 0, request->len, &first) != 0) {
+			abort_behind_fence(number);
+		}
+		request->redone |= !request->cpu;
+		request->cpu = true;
+		return request->end;
+	}
 	request->blamed = true;
 	request->chanerr = g_requests.halted_cause;
 	request->certain = bytes_before(request, g_device.done);
-	for (fence = number; fence < g_requests.accepted && !request_of(fence)->fence; fence++) {
-	}
-	for (uint64_t i = fence + 1; i < g_requests.accepted; i++) {
-		request_of(i)->aborted = true;
-	}
+	abort_behind_fence(number);
 	return request->end;
 }
 
@@ -110,10 +168,12 @@ requests_armed(unsigned slot)
 		g_device.furthest = base;
 		if (g_requests.arms == FROM_NEW) {
 			g_requests.head++;
-			/* What had ended until here had because the channel had failed. */
+			/* What had ended until here had because the channel had failed, and is told
+			 * of no more. */
 			g_requests.had_failed = true;
 			requests_note();
 			g_requests.had_failed = false;
+			g_requests.owed_least = g_requests.owed_most = 0;
 		}
 		g_requests.arms = BEHIND_A_HALT;
 	}
@@ -133,6 +193,23 @@ request_at(uint64_t position)
 	return g_requests.chan == NULL || number == g_requests.accepted ? NULL : request_of(number);
 }
 
+/** Whether it stands behind the fence of a check that the CPU has just found to differ. */
+static bool
+is_about_to_be_aborted(const struct request *request)
+{
+	bool differs = false, fenced = false;
+	uint32_t first;
+
+	for (uint64_t i = g_requests.noted; request_of(i) != request; i++) {
+		const struct request *before = request_of(i);
+
+		differs = differs || (before->cpu && request_is_check(before->kind) &&
+				      request_mismatches(before, 0, before->len, &first) != 0);
+		fenced = fenced || (differs && before->fence);
+	}
+	return fenced;
+}
+
 /** Of an XOR or P+Q only the descriptor at its end may complete; none overtakes it. */
 static void
 check_parity(const struct request *request, uint64_t position, uint32_t control)
@@ -141,7 +218,8 @@ check_parity(const struct request *request, uint64_t position, uint32_t control)
 	bool is_last = position + slots + 1 == request->end;
 
 	/* The first eight bytes of an extension are an address. */
-	if ((position - request->first) % slots == 0 && !request->aborted) {
+	if ((position - request->first) % slots == 0 && !request->aborted &&
+	    !is_about_to_be_aborted(request)) {
 		CHECK((control & FENCE) == (is_last ? FENCE : 0));
 		CHECK(!(control & (COMPLETION_UPDATE | INT_ENABLE)));
 	}
@@ -155,7 +233,7 @@ requests_announced(uint64_t position, uint32_t control)
 	if (request == NULL) {
 		return;
 	}
-	if (request_is_parity(request->kind) && position + 1 != request->end) {
+	if (request_is_parity(request->kind) && !request->cpu && position + 1 != request->end) {
 		check_parity(request, position, control);
 		return;
 	}
@@ -174,7 +252,7 @@ requests_explain_halt(uint64_t position, uint32_t chanerr)
 	uint32_t first;
 
 	return request != NULL && request_is_check(request->kind) && !request->aborted &&
-	       position + 1 < request->end && chanerr != 0 &&
+	       !request->cpu && position + 1 < request->end && chanerr != 0 &&
 	       chanerr == request_mismatches(request, (uint32_t)bytes_before(request, position),
 					     request->sizes[position - request->first], &first);
 }
@@ -208,36 +286,13 @@ requests_are_to_be_told_of(void)
 void
 requests_brought_up(void)
 {
-	/* What had ended before is told of no more. */
 	requests_note();
-	g_requests.owed_least = g_requests.owed_most = 0;
 	g_requests.halted = false;
 	g_device.explains = 0;
 	g_device.halts = 0;
 }
 
 /* ---- How they end ---- */
-
-/** The status that a halt has, by the table of udma/ioat.h. */
-static enum udma_ioat_status
-status_of(uint32_t chanerr)
-{
-	static const struct {
-		uint32_t bits;
-		enum udma_ioat_status status;
-	} table[] = {
-		{0x00000101, UDMA_IOAT_BAD_SOURCE},     {0x00000202, UDMA_IOAT_BAD_DESTINATION},
-		{0x00844c3c, UDMA_IOAT_BAD_DESCRIPTOR}, {0x000000c0, UDMA_IOAT_BAD_DATA},
-		{0x00001000, UDMA_IOAT_BAD_COMPLETION}, {0x0f7b0000, UDMA_IOAT_MISMATCH},
-	};
-
-	for (unsigned i = 0; i < SPDK_COUNTOF(table); i++) {
-		if (chanerr & table[i].bits) {
-			return table[i].status;
-		}
-	}
-	return UDMA_IOAT_UNKNOWN;
-}
 
 /** The first `certain` bytes are new, the others old or new; all of them are what is expected. Of
  * P and Q those of each are. */
@@ -264,6 +319,28 @@ check_bytes(const struct request *request, uint64_t certain, bool untouched)
 	}
 }
 
+static bool
+was_done_by_engine(const struct request *request)
+{
+	return request->stopped ? request->finished : request->end <= g_device.done;
+}
+
+/** Of a channel that has failed: whether the engine has not been told of it. */
+static bool
+is_for_cpu_to_end(const struct request *request)
+{
+	return request->cpu ||
+	       (request->else_cpu && request->first >= g_device.furthest && !g_device.gone);
+}
+
+/** Whether the CPU may have carried it out. */
+static bool
+may_be_done_by_cpu(const struct request *request)
+{
+	return request->cpu || (has_failed() && request->else_cpu && !was_done_by_engine(request) &&
+				request->first >= g_device.furthest);
+}
+
 /** \return the statuses (bits by number) with which a request that has failed may end. */
 static uint32_t
 explained(const struct request *request, uint32_t *chanerr)
@@ -272,25 +349,49 @@ explained(const struct request *request, uint32_t *chanerr)
 
 	*chanerr = 0;
 	if (request->aborted) {
-		return 1u << UDMA_IOAT_ABORTED;
+		/* Unless it was the engine's, and ended when the channel failed, before the CPU has
+		 * found the difference. */
+		return 1u << UDMA_IOAT_ABORTED |
+		       (has_failed() && !is_for_cpu_to_end(request) ? g_device.explains : 0);
 	}
 	if (request->blamed) {
 		*chanerr = request->chanerr;
 		return 1u << status_of(request->chanerr);
 	}
+	if (request->else_cpu && has_failed()) {
+		statuses |= 1u << UDMA_IOAT_ABORTED; /* behind the fence of one that has failed */
+	}
 	if (request->stopped || g_requests.stopping > 0) {
 		statuses |= 1u << UDMA_IOAT_ABORTED;
 	}
 	if (has_failed()) {
-		statuses |= g_device.explains;
+		statuses |= is_for_cpu_to_end(request) ? 0 : g_device.explains;
 		/* It may have halted at this one, and could not be restarted. */
-		if (g_requests.halted && request->first <= g_requests.halted_at &&
+		if (g_requests.halted && !request->cpu && request->first <= g_requests.halted_at &&
 		    request->end > g_requests.halted_at) {
 			*chanerr = g_requests.halted_cause;
 			statuses |= 1u << status_of(*chanerr);
 		}
 	}
 	return statuses;
+}
+
+/** A check that the CPU has made. \return whether it is that. */
+static bool
+check_difference(const struct request *request, const struct udma_ioat_result *result)
+{
+	uint32_t first, bits;
+
+	if (result == NULL || result->status != UDMA_IOAT_MISMATCH || request->aborted ||
+	    request->blamed || !request_is_check(request->kind) || !may_be_done_by_cpu(request)) {
+		return false;
+	}
+	bits = request_mismatches(request, 0, request->len, &first);
+	CHECK(bits != 0 && result->chanerr == bits && result->bytes == first);
+	g_requests.by_cpu++;
+	g_requests.failures_least++;
+	g_requests.failures_most++;
+	return true;
 }
 
 /** \param result NULL: nobody was told. */
@@ -314,7 +415,8 @@ check_failure(const struct request *request, const struct udma_ioat_result *resu
 		}
 	}
 	check_bytes(request, result != NULL ? result->bytes : 0,
-		    request->aborted || request->untouched || request->first >= g_device.furthest);
+		    request->aborted || request->untouched || request->cpu ||
+			    request->first >= g_device.furthest);
 	g_requests.failures_least++;
 	g_requests.failures_most++;
 }
@@ -325,7 +427,8 @@ check_success(const struct request *request)
 	uint32_t first;
 
 	CHECK(!request->blamed && !request->aborted);
-	CHECK(request->stopped ? request->finished : request->end <= g_device.done);
+	CHECK(was_done_by_engine(request) || (has_failed() && may_be_done_by_cpu(request)));
+	g_requests.by_cpu += may_be_done_by_cpu(request);
 	CHECK(!request_is_check(request->kind) ||
 	      request_mismatches(request, 0, request->len, &first) == 0);
 	check_bytes(request, request->len, false);
@@ -396,8 +499,10 @@ requests_end(uint64_t number, const struct udma_ioat_result *result)
 	if (result == NULL || result->status == UDMA_IOAT_OK) {
 		check_success(request);
 		CHECK(result == NULL || (result->bytes == request->len && result->chanerr == 0));
-	} else {
+	} else if (!check_difference(request, result)) {
 		check_failure(request, result);
+	} else if (!request->redone) {
+		abort_behind_fence(number);
 	}
 	g_requests.noted++;
 	return request;

@@ -134,6 +134,25 @@ request_split(struct request *request)
 	return count;
 }
 
+unsigned
+request_split_for_cpu(struct request *request)
+{
+	request->cpu = true;
+	request->sizes[0] = 0;
+	return 1;
+}
+
+bool
+requests_are_held(void)
+{
+	for (uint64_t i = g_requests.noted; i < g_requests.accepted; i++) {
+		if (request_of(i)->cpu || request_of(i)->holds) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- Which memory it may use ---- */
 
 static bool
@@ -167,7 +186,7 @@ requests_let_read(struct range range)
 
 		if (list_meets(&request->destination, range) &&
 		    (i >= g_requests.last_fence || request->blamed || request->aborted ||
-		     request->stopped)) {
+		     request->stopped || channel_has_failed())) {
 			return false;
 		}
 	}
@@ -238,7 +257,9 @@ requests_accept(unsigned descriptors)
 	g_requests.head += descriptors;
 	request->end = g_requests.head;
 	g_requests.accepted++;
+	request->holds = false;
 	if (request->fence) {
+		request->holds = requests_are_held();
 		g_requests.last_fence = g_requests.accepted;
 	}
 }

@@ -66,6 +66,10 @@ struct request {
 	bool tells_status; /* it is one of udma/ioat.h */
 	bool unheard;      /* it has no callback */
 	bool fence;
+	bool else_cpu;        /* what the engine cannot, the CPU does */
+	bool cpu;             /* as it does with this one: a null descriptor keeps its place */
+	bool redone;          /* at once, when the engine had halted at it */
+	bool holds;           /* what is behind its fence may not be announced until it has ended */
 	unsigned in_callback; /* what its callback does: program.c */
 	struct list destination, source;
 	uint64_t pattern;
@@ -110,6 +114,7 @@ struct requests {
 	uint64_t owed_least, owed_most;
 	uint64_t failures_least, failures_most;
 	uint64_t recoveries;
+	uint64_t by_cpu;       /* requests that the CPU has carried out */
 	unsigned stopping;     /* calls that we are in: abort, reset, detach */
 	enum arms arms;        /* what the next start is */
 	bool had_failed;       /* the channel, which is just being brought back */
@@ -135,6 +140,10 @@ unsigned request_split(struct request *request);
 bool requests_leave_free(struct range range);
 /** Whether a range may be read by a new request: what is to be written there before is fenced. */
 bool requests_let_read(struct range range);
+/** Splits it again, for the CPU. \return descriptors. */
+unsigned request_split_for_cpu(struct request *request);
+/** Whether what is behind a fence may not be announced yet. */
+bool requests_are_held(void);
 /** Whether the channel has an operation. */
 bool requests_offer(enum kind kind);
 /** \return slots of each piece of an XOR or P+Q. */
