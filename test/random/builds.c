@@ -205,6 +205,14 @@ build(const struct request *request, bool flush)
 	}
 }
 
+/** Whether there is no place in the ring, be it one that only keeps the order. */
+static bool
+is_full(void)
+{
+	return g_requests.noted < g_requests.accepted &&
+	       g_requests.head - request_of(g_requests.noted)->first == RING - 1;
+}
+
 static void
 check_refusal(const struct request *request, unsigned descriptors, uint32_t room, int rc)
 {
@@ -213,8 +221,9 @@ check_refusal(const struct request *request, unsigned descriptors, uint32_t room
 		CHECK(rc == -ESHUTDOWN);
 	} else if (request->cpu) {
 		/* The ring may be full before the engine's way has come to what it cannot. */
-		CHECK(rc == -ENOMEM && (room < SPLIT_MAX || channel_has_failed()));
-		CHECK(g_requests.accepted - g_requests.noted > 1);
+		CHECK(rc == -ENOMEM);
+		CHECK(is_full() ||
+		      (room < SPLIT_MAX && !channel_has_failed() && requests_offer(request->kind)));
 	} else if (channel_has_failed()) {
 		CHECK(g_calls.error == 0 || rc == g_calls.error || request->kind == FILL);
 	} else if (rc == -ENOTSUP) {

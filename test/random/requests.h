@@ -134,6 +134,12 @@ channel_has_failed(void)
 struct request *request_of(uint64_t number);
 /** \return how many of those accepted have ended, by the channel's own counters. */
 uint64_t requests_ended(void);
+/** \return bytes of a request in descriptors in front of a position. */
+uint64_t request_bytes_before(const struct request *request, uint64_t position);
+/** The status that a halt has, by the table of udma/ioat.h. */
+enum udma_ioat_status requests_status_of(uint32_t chanerr);
+/** It has failed: what is behind its fence will not be carried out. */
+void requests_abort_behind_fence(uint64_t number);
 /** Splits a new request. \return descriptors that it takes; 0: not all memory is registered. */
 unsigned request_split(struct request *request);
 /** Whether a range may be written to by a new request, or by the program. */
