@@ -188,8 +188,12 @@ blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
 static void
 fail_at_halt(struct spdk_ioat_chan *chan, uint32_t chanerr, const char *what)
 {
-	if (chan->completed != chan->announced) {
-		condemn(chan, first_open(chan), status_of(chanerr), chanerr);
+	uint64_t failed = first_open(chan);
+
+	/* One of the CPU's, which is not at fault, is not done yet. */
+	if (chan->completed != chan->announced &&
+	    !(request_at(chan, failed)->fate.what & UDMA_IOAT_ON_CPU)) {
+		condemn(chan, failed, status_of(chanerr), chanerr);
 	}
 	udma_ioat_fail(chan, UDMA_IOAT_FAILED, what);
 }

@@ -143,6 +143,10 @@ udma_ioat_start(struct spdk_ioat_chan *chan)
 
 	udma_ioat_arm(chan, chan->head);
 	udma_ioat_build_null(chan);
+	/* Fences of the CPU's hold back requests that come, not this one. */
+	if (chan->held) {
+		chan->hold = chan->head;
+	}
 	/* The first request begins where the one before it, which there is not, has ended. */
 	chan->requests[(chan->request_head - 1) & UDMA_IOAT_RING_MASK].end = chan->head;
 	/* What the CPU carries out may be outstanding at a reset. */

@@ -6,6 +6,7 @@
  */
 
 #include "channel_test.h"
+#include "emu/emu_internal.h"
 
 static uint8_t g_stranger[4096]; /* not registered */
 
@@ -450,6 +451,63 @@ callbacks_that_build_on_a_failed_channel(void **state)
 }
 
 static void
+on_end_build_fenced(void *arg, const struct udma_ioat_result *result)
+{
+	on_end(arg, result);
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_stranger, 64,
+					UDMA_IOAT_ELSE_CPU | UDMA_IOAT_FENCE, on_end,
+					(struct ended *)arg + 1),
+			 0);
+}
+
+/** The engine starts although a fence holds back what is behind. */
+static void
+a_fence_that_is_outstanding_at_a_reset(void **state)
+{
+	(void)state;
+	udma_ioat_hang_us = 20000;
+	RIG_SET(g_rig, hangs, true);
+	build(0, 0);
+	spdk_ioat_flush(g_chan);
+	assert_int_equal(poll_for_error(), -EIO);
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_stranger, 64, UDMA_IOAT_ELSE_CPU,
+					on_end_build_fenced, &g_ended[1]),
+			 0);
+	RIG_SET(g_rig, hangs, false);
+	udma_ioat_hang_us = USUAL_HANG_US;
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_ended(1, UDMA_IOAT_OK);
+	assert_ended(2, UDMA_IOAT_OK);
+	assert_false(g_chan->held);
+	assert_works(10);
+}
+
+/** The halt is none of its request's: the null descriptor only keeps the place of a check that is
+ * the CPU's, and does not differ. */
+static void
+a_halt_in_its_place_without_a_restart(void **state)
+{
+	const void *sources[] = {g_stranger, g_stranger + 100};
+
+	(void)state;
+	rig_pause(g_rig);
+	assert_int_equal(udma_ioat_xor_check(g_chan, g_memory, sources, 2, 64, UDMA_IOAT_ELSE_CPU,
+					     on_end, &g_ended[0]),
+			 0);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 0);
+	udma_emu_channel_error(g_rig->function.emu, UDMA_EMU_XOR_P);
+	RIG_SET(g_rig, ignore_reset, true);
+	rig_resume(g_rig);
+	poll_until(1);
+	assert_ended(0, UDMA_IOAT_OK);
+	assert_failed(-EIO);
+	RIG_SET(g_rig, ignore_reset, false);
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_works(10);
+}
+
+static void
 abort_ends_the_cpus_too(void **state)
 {
 	(void)state;
@@ -555,6 +613,8 @@ main(int argc, char **argv)
 		WITH_STRANGER(many_fences_and_a_full_ring),
 		WITH_STRANGER(channel_that_has_failed),
 		WITH_STRANGER(callbacks_that_build_on_a_failed_channel),
+		WITH_STRANGER(a_fence_that_is_outstanding_at_a_reset),
+		WITH_STRANGER(a_halt_in_its_place_without_a_restart),
 		WITH_STRANGER(abort_ends_the_cpus_too),
 		WITH_STRANGER(detach_carries_out_the_cpus),
 		WITH_STRANGER(batch_with_the_cpus_in_it),

@@ -296,6 +296,12 @@ MUTATIONS = [
     bug("a failed channel's polls do nothing for the CPU", RING, "else_cpu channel_that_*",
         "		pass_by_engine(chan);\n		return report(chan);",
         "		return report(chan);"),
+    bug("a fence of the CPU's holds a start back", RESET, "else_cpu a_fence_that_*",
+        "	if (chan->held) {\n		chan->hold = chan->head;\n	}\n", ""),
+    bug("a halt ends what is the CPU's", RECOVER, "else_cpu a_halt_in_*",
+        "	if (chan->completed != chan->announced &&\n"
+        "	    !(request_at(chan, failed)->fate.what & UDMA_IOAT_ON_CPU)) {",
+        "	if (chan->completed != chan->announced) {"),
     bug("a reset leaves what callbacks have built", RECOVER, "else_cpu callbacks_*",
         "	chan->depth++;\n	udma_ioat_call_back(chan);\n	return udma_ioat_leave(chan, rc);",
         "	return rc;"),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Requests: choosing one, building it by each of the interfaces, and what its callback does. */
+/* Requests: building one by each of the interfaces, and what its callback does. */
 
 #include "program.h"
 
@@ -9,8 +9,16 @@
 /* Calls inside callbacks of calls. */
 #define DEPTH_MAX 3
 
+/* No request of this test has more descriptors. */
+#define SPLIT_MAX 32
+
 /* Requests in one call. */
 #define BATCH_MAX 6
+
+static const char *const g_kind_names[] = {
+	[NOTHING] = "null", [COPY] = "copy",           [FILL] = "fill", [COPYV] = "copyv",
+	[XOR] = "xor",      [XOR_CHECK] = "xor check", [PQ] = "pq",     [PQ_CHECK] = "pq check",
+};
 
 static void
 act(enum in_callback in_callback)
@@ -53,6 +61,12 @@ act(enum in_callback in_callback)
 		call_detach();
 		call_attach();
 		break;
+	case WAIT:
+		call_wait();
+		break;
+	case EVENT_LOOP:
+		call_event_loop();
+		break;
 	default:
 		break;
 	}
@@ -86,13 +100,71 @@ on_end(void *arg, const struct udma_ioat_result *result)
 	ended((uintptr_t)arg, result);
 }
 
-static struct iovec *
+/** What the calls take as pointers. */
+struct pointers {
+	struct iovec to[PIECES_MAX], from[PIECES_MAX];
+	const void *sources[SOURCES_MAX];
+	/* The results of XOR and P+Q, or what a check expects. */
+	void *p, *q;
+};
+
+static void
 vectors_of(const struct list *list, struct iovec *vectors)
 {
 	for (unsigned i = 0; i < list->count; i++) {
 		vectors[i] = (struct iovec){g_memory + list->piece[i].start, list->piece[i].len};
 	}
-	return vectors;
+}
+
+static void
+point(const struct request *request, struct pointers *pointers)
+{
+	const struct range *results = request_is_check(request->kind)
+					      ? &request->source.piece[request->source_count]
+					      : request->destination.piece;
+
+	if (request->kind == COPYV) {
+		vectors_of(&request->destination, pointers->to);
+		vectors_of(&request->source, pointers->from);
+	}
+	if (request_is_parity(request->kind)) {
+		for (unsigned i = 0; i < request->source_count; i++) {
+			pointers->sources[i] = g_memory + request->source.piece[i].start;
+		}
+		pointers->p = request->has_p ? g_memory + (results++)->start : NULL;
+		pointers->q = request->has_q ? g_memory + results->start : NULL;
+	}
+}
+
+static int
+build_parity(const struct request *request, struct pointers *at, unsigned flags, udma_ioat_cb cb,
+	     void *number)
+{
+	struct spdk_ioat_chan *chan = g_requests.chan;
+	/* One that has no Q needs none. */
+	const uint8_t *coefficients = request->has_q ? request->coefficients : NULL;
+
+	switch (request->kind) {
+	case XOR:
+		return udma_ioat_xor(chan, at->p, at->sources, request->source_count, request->len,
+				     flags, cb, number);
+	case XOR_CHECK:
+		return udma_ioat_xor_check(chan, at->p, at->sources, request->source_count,
+					   request->len, flags, cb, number);
+	case PQ:
+		return udma_ioat_pq(chan, at->p, at->q, at->sources, coefficients,
+				    request->source_count, request->len, flags, cb, number);
+	default:
+		return udma_ioat_pq_check(chan, at->p, at->q, at->sources, coefficients,
+					  request->source_count, request->len, flags, cb, number);
+	}
+}
+
+static unsigned
+flags_of(const struct request *request)
+{
+	return (request->fence ? UDMA_IOAT_FENCE : 0u) |
+	       (request->else_cpu ? UDMA_IOAT_ELSE_CPU : 0u);
 }
 
 /** Builds what a request describes. \return what the interface returns. */
@@ -103,10 +175,11 @@ build(const struct request *request, bool flush)
 	void *number = (void *)(uintptr_t)g_requests.accepted;
 	void *to = g_memory + request->destination.piece[0].start;
 	void *from = g_memory + request->source.piece[0].start;
-	unsigned flags = request->fence ? UDMA_IOAT_FENCE : 0;
+	unsigned flags = flags_of(request);
 	udma_ioat_cb cb = request->unheard ? NULL : on_end;
-	struct iovec vectors[2][PIECES_MAX];
+	struct pointers at;
 
+	point(request, &at);
 	switch (request->kind) {
 	case COPY:
 		return request->tells_status
@@ -123,13 +196,21 @@ build(const struct request *request, bool flush)
 					     : spdk_ioat_build_fill(chan, number, on_success, to,
 								    request->pattern, request->len);
 	case COPYV:
-		return udma_ioat_copyv(chan, vectors_of(&request->destination, vectors[0]),
-				       request->destination.count,
-				       vectors_of(&request->source, vectors[1]),
+		return udma_ioat_copyv(chan, at.to, request->destination.count, at.from,
 				       request->source.count, flags, cb, number);
-	default:
+	case NOTHING:
 		return udma_ioat_null(chan, flags, cb, number);
+	default:
+		return build_parity(request, &at, flags, cb, number);
 	}
+}
+
+/** Whether there is no place in the ring, be it one that only keeps the order. */
+static bool
+is_full(void)
+{
+	return g_requests.noted < g_requests.accepted &&
+	       g_requests.head - request_of(g_requests.noted)->first == RING - 1;
 }
 
 static void
@@ -138,10 +219,15 @@ check_refusal(const struct request *request, unsigned descriptors, uint32_t room
 	CHECK(udma_ioat_room(g_requests.chan) == room);
 	if (g_calls.detaching) {
 		CHECK(rc == -ESHUTDOWN);
+	} else if (request->cpu) {
+		/* The ring may be full before the engine's way has come to what it cannot. */
+		CHECK(rc == -ENOMEM);
+		CHECK(is_full() ||
+		      (room < SPLIT_MAX && !channel_has_failed() && requests_offer(request->kind)));
 	} else if (channel_has_failed()) {
 		CHECK(g_calls.error == 0 || rc == g_calls.error || request->kind == FILL);
 	} else if (rc == -ENOTSUP) {
-		CHECK(request->kind == FILL && !g_requests.fills);
+		CHECK(!requests_offer(request->kind));
 	} else if (rc == -EINVAL) {
 		CHECK(descriptors == 0);
 	} else {
@@ -157,26 +243,40 @@ start_anew(struct request *request)
 {
 	request->blamed = request->aborted = request->stopped = false;
 	request->finished = request->untouched = false;
+	request->cpu = request->redone = false;
+}
+
+/** Finds out who carries it out. \return descriptors; 0: nobody. */
+static unsigned
+assign(struct request *request)
+{
+	unsigned descriptors = request_split(request);
+	bool engine = descriptors > 0 && requests_offer(request->kind) && !channel_has_failed();
+
+	start_anew(request);
+	return request->else_cpu && !engine ? request_split_for_cpu(request) : descriptors;
 }
 
 /** Hands over a new request. \return whether it was accepted. */
 static bool
 hand_over(struct request *request, bool flush)
 {
-	unsigned descriptors = request_split(request);
+	unsigned descriptors = assign(request);
 	uint32_t room = udma_ioat_room(g_requests.chan);
 	int rc;
 
-	start_anew(request);
 	rc = build(request, flush);
-	TRACE("  %" PRIu64 ": %s%s %u bytes, %u descriptors%s: %d\n", g_requests.accepted,
-	      request->tells_status ? "" : "spdk ",
-	      (const char *[]){"null", "copy", "fill", "copyv"}[request->kind], request->len,
+	TRACE("  %" PRIu64 ": %s%s%s %u bytes, %u descriptors%s: %d\n", g_requests.accepted,
+	      request->cpu        ? "by the CPU: "
+	      : request->else_cpu ? "else the CPU: "
+				  : "",
+	      request->tells_status ? "" : "spdk ", g_kind_names[request->kind], request->len,
 	      descriptors, request->fence ? ", fence" : "", rc);
 	if (rc == 0) {
-		CHECK(!channel_has_failed() && !g_calls.detaching);
-		CHECK(descriptors > 0 && descriptors <= room);
-		CHECK(udma_ioat_room(g_requests.chan) == room - descriptors);
+		CHECK((!channel_has_failed() || request->cpu) && !g_calls.detaching);
+		CHECK(descriptors > 0 && (descriptors <= room || channel_has_failed()));
+		CHECK(udma_ioat_room(g_requests.chan) ==
+		      (channel_has_failed() ? 0 : room - descriptors));
 		requests_accept(descriptors);
 		if (flush && request->tells_status) {
 			spdk_ioat_flush(g_requests.chan);
@@ -198,94 +298,11 @@ call_build_small(void)
 	}
 	request->kind = NOTHING;
 	request->tells_status = true;
-	request->unheard = request->fence = false;
+	request->unheard = request->fence = request->else_cpu = false;
 	request->in_callback = DO_NOTHING;
 	request->len = 0;
 	request->destination.count = request->source.count = 0;
 	return hand_over(request, false);
-}
-
-static uint32_t
-choose_len(void)
-{
-	static const uint32_t limits[] = {9, 65, 300, 300, 1000, LEN_MAX + 1};
-
-	return (uint32_t)random_below(&g_random,
-				      limits[random_below(&g_random, SPDK_COUNTOF(limits))]);
-}
-
-/** A list of `len` bytes anywhere. */
-static void
-choose_list(struct list *list, uint32_t len, unsigned count)
-{
-	list->count = count;
-	for (unsigned i = 0; i < count; i++) {
-		uint32_t piece = i + 1 == count ? len : (uint32_t)random_below(&g_random, len + 1);
-
-		list->piece[i].start = (uint32_t)random_below(&g_random, MEMORY_SIZE - piece + 1);
-		list->piece[i].len = piece;
-		len -= piece;
-	}
-}
-
-/** Whether what the request does is certain: no two write, or write and read, the same bytes. */
-static bool
-is_certain(const struct request *request)
-{
-	const struct list *to = &request->destination, *from = &request->source;
-
-	for (unsigned i = 0; i < to->count; i++) {
-		if (!requests_leave_free(to->piece[i])) {
-			return false;
-		}
-		for (unsigned k = 0; k < i; k++) {
-			if (ranges_meet(to->piece[i], to->piece[k])) {
-				return false;
-			}
-		}
-		for (unsigned k = 0; k < from->count; k++) {
-			if (ranges_meet(to->piece[i], from->piece[k])) {
-				return false;
-			}
-		}
-	}
-	for (unsigned i = 0; i < from->count; i++) {
-		if (!requests_let_read(from->piece[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/** Chooses a request. \return false if none was found that is certain. */
-static bool
-choose(struct request *request, bool tells_status)
-{
-	static const enum kind kinds[] = {COPY, COPY, COPY, FILL, COPYV, NOTHING};
-	unsigned tries = 0;
-
-	request->kind = kinds[random_below(&g_random, SPDK_COUNTOF(kinds))];
-	request->tells_status = tells_status || request->kind == COPYV ||
-				request->kind == NOTHING || random_below(&g_random, 2);
-	request->unheard = request->tells_status && random_below(&g_random, 32) == 0;
-	request->fence = request->tells_status && random_below(&g_random, 6) == 0;
-	request->in_callback =
-		random_below(&g_random, 8) == 0 ? random_below(&g_random, IN_CALLBACK) : DO_NOTHING;
-	request->pattern = random_next(&g_random);
-	request->len = request->kind == NOTHING ? 0 : choose_len();
-	do {
-		unsigned most = request->kind == COPYV ? PIECES_MAX : 1;
-
-		choose_list(&request->destination, request->len,
-			    1 + (unsigned)random_below(&g_random, most));
-		choose_list(&request->source, request->kind == FILL ? 0 : request->len,
-			    1 + (unsigned)random_below(&g_random, most));
-	} while (!is_certain(request) && ++tries < 4);
-	if (tries == 4) {
-		return false;
-	}
-	request_foresee(request);
-	return true;
 }
 
 void
@@ -297,7 +314,7 @@ call_build(bool flush)
 		return;
 	}
 	requests_note();
-	if (!choose(request, false)) {
+	if (!request_choose(request, false)) {
 		call_build_small();
 		return;
 	}
@@ -311,27 +328,33 @@ call_build(bool flush)
 
 /** The same request, for a list of them. */
 static struct udma_ioat_op
-op_of(const struct request *request, uint64_t number, struct iovec vectors[2][PIECES_MAX])
+op_of(const struct request *request, uint64_t number, struct pointers *at)
 {
 	static const enum udma_ioat_op_kind kinds[] = {
-		[NOTHING] = UDMA_IOAT_OP_NULL,
-		[COPY] = UDMA_IOAT_OP_COPY,
-		[FILL] = UDMA_IOAT_OP_FILL,
-		[COPYV] = UDMA_IOAT_OP_COPYV,
+		[NOTHING] = UDMA_IOAT_OP_NULL, [COPY] = UDMA_IOAT_OP_COPY,
+		[FILL] = UDMA_IOAT_OP_FILL,    [COPYV] = UDMA_IOAT_OP_COPYV,
+		[XOR] = UDMA_IOAT_OP_XOR,      [XOR_CHECK] = UDMA_IOAT_OP_XOR_CHECK,
+		[PQ] = UDMA_IOAT_OP_PQ,        [PQ_CHECK] = UDMA_IOAT_OP_PQ_CHECK,
 	};
+	bool parity = request_is_parity(request->kind);
 
+	point(request, at);
 	return (struct udma_ioat_op){
 		.kind = kinds[request->kind],
-		.flags = request->fence ? UDMA_IOAT_FENCE : 0,
+		.flags = flags_of(request),
 		.cb = request->unheard ? NULL : on_end,
 		.cb_arg = (void *)(uintptr_t)number,
-		.dst = g_memory + request->destination.piece[0].start,
+		.dst = parity ? at->p : g_memory + request->destination.piece[0].start,
 		.src = g_memory + request->source.piece[0].start,
 		.nbytes = request->len,
 		.pattern = request->pattern,
-		.dst_list = vectors_of(&request->destination, vectors[0]),
+		.q = parity ? at->q : NULL,
+		.sources = at->sources,
+		.coefficients = request->coefficients,
+		.source_count = request->source_count,
+		.dst_list = at->to,
 		.dst_count = request->destination.count,
-		.src_list = vectors_of(&request->source, vectors[1]),
+		.src_list = at->from,
 		.src_count = request->source.count,
 	};
 }
@@ -340,10 +363,11 @@ op_of(const struct request *request, uint64_t number, struct iovec vectors[2][PI
 void
 call_submit(void)
 {
-	struct iovec vectors[BATCH_MAX][2][PIECES_MAX];
+	struct pointers pointers[BATCH_MAX];
 	struct udma_ioat_op ops[BATCH_MAX];
 	const struct requests before = g_requests;
-	unsigned most = 1 + (unsigned)random_below(&g_random, BATCH_MAX), count = 0, sum = 0;
+	unsigned most = 1 + (unsigned)random_below(&g_random, BATCH_MAX), count = 0, sum = 0,
+		 cpus = 0;
 	bool valid = true;
 	uint32_t room;
 	int rc;
@@ -352,14 +376,14 @@ call_submit(void)
 		return;
 	}
 	room = udma_ioat_room(g_requests.chan);
-	while (count < most && valid && choose(requests_next(), true)) {
+	while (count < most && valid && request_choose(requests_next(), true)) {
 		struct request *request = requests_next();
-		unsigned descriptors = request_split(request);
+		unsigned descriptors = assign(request);
 
-		start_anew(request);
-		ops[count] = op_of(request, g_requests.accepted, vectors[count]);
+		ops[count] = op_of(request, g_requests.accepted, &pointers[count]);
 		count++;
-		valid = descriptors > 0 && (request->kind != FILL || g_requests.fills);
+		valid = request->cpu || (descriptors > 0 && requests_offer(request->kind));
+		cpus += request->cpu;
 		sum += descriptors;
 		requests_accept(descriptors);
 	}
@@ -370,12 +394,14 @@ call_submit(void)
 	TRACE("  %" PRIu64 " to %" PRIu64 ": a batch, %u descriptors: %d\n", before.accepted,
 	      g_requests.accepted - 1, sum, rc);
 	if (rc == 0) {
-		CHECK(valid && sum <= room && !channel_has_failed() && !g_calls.detaching);
-		CHECK(udma_ioat_room(g_requests.chan) == room - sum);
+		CHECK(valid && !g_calls.detaching);
+		CHECK(channel_has_failed() ? cpus == count : sum <= room);
+		CHECK(udma_ioat_room(g_requests.chan) == (channel_has_failed() ? 0 : room - sum));
 	} else {
 		g_requests = before;
 		CHECK(udma_ioat_room(g_requests.chan) == room);
-		CHECK(!valid || sum > room || channel_has_failed() || g_calls.detaching);
+		CHECK(!valid || sum > room || channel_has_failed() || g_calls.detaching ||
+		      (cpus > 0 && sum + SPLIT_MAX > room));
 		CHECK(sum <= room || rc != -ENOMEM || requests_ended() < g_requests.accepted);
 	}
 	device_look();

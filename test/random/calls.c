@@ -17,7 +17,6 @@ brought_up(void)
 {
 	device_look();
 	requests_brought_up();
-	g_requests.head = g_device.announced;
 	g_calls.error = 0;
 	g_calls.exact = true;
 	g_calls.waits = 0;
@@ -42,10 +41,14 @@ check_all(void)
 	CHECK(stats.failed >= g_requests.failures_least &&
 	      stats.failed <= g_requests.failures_most);
 	CHECK(stats.recoveries == g_requests.recoveries);
+	CHECK(stats.by_cpu == g_requests.by_cpu);
 	if (channel_has_failed()) {
 		g_calls.exact = false;
 		CHECK(g_device.explains != 0);
-		CHECK(room == 0 && g_requests.noted == g_requests.accepted);
+		CHECK(room == 0);
+		for (uint64_t i = g_requests.noted; i < g_requests.accepted; i++) {
+			CHECK(request_of(i)->cpu); /* it waits for a poll, and for nothing else */
+		}
 		return;
 	}
 	if (g_requests.noted == g_requests.accepted) {
@@ -64,15 +67,8 @@ check_all(void)
 
 /* ---- Calls that may call back ---- */
 
-struct call {
-	struct spdk_ioat_chan *chan;
-	uint64_t generation;
-	uint64_t accepted, events, claimed;
-	enum arms arms;
-};
-
-static struct call
-enter(enum arms arms)
+struct call
+call_enter(enum arms arms)
 {
 	struct call call = {
 		.chan = g_requests.chan,
@@ -80,6 +76,8 @@ enter(enum arms arms)
 		.accepted = g_requests.accepted,
 		.events = g_requests.events,
 		.claimed = g_calls.claimed,
+		.said = device_said(),
+		.start_us = g_device.now_us,
 		.arms = g_requests.arms,
 	};
 
@@ -92,9 +90,8 @@ enter(enum arms arms)
 	return call;
 }
 
-/** \return false if a callback has detached the channel. */
-static bool
-leave(const struct call *call)
+bool
+call_leave(const struct call *call)
 {
 	g_calls.in_calls--;
 	g_requests.arms = call->arms;
@@ -132,29 +129,20 @@ check_noticed(uint64_t start, int rc)
 	CHECK(g_calls.waits <= 2 || start - g_calls.watched_at <= LOOK_INTERVAL_US);
 }
 
-void
-call_poll(void)
+uint64_t
+call_own_events(const struct call *call)
 {
-	struct call call;
-	uint64_t own, said, start = g_device.now_us;
-	int rc;
+	return (g_requests.events - call->events) - (g_calls.claimed - call->claimed);
+}
 
-	if (g_requests.chan == NULL) {
-		return;
-	}
-	call = enter(BEHIND_A_HALT);
-	said = device_said();
-	rc = spdk_ioat_process_events(call.chan);
-	TRACE("  polled: %d\n", rc);
-	if (!leave(&call)) {
-		return;
-	}
+void
+call_check_polled(const struct call *call, int rc)
+{
+	uint64_t own = call_own_events(call);
+
 	/* All that the completion word says to be done, be it the word of a poll before. */
 	CHECK(channel_has_failed() || g_requests.noted == g_requests.accepted ||
-	      request_of(g_requests.noted)->end > said);
-	check_noticed(start, rc);
-	/* What polls in callbacks have counted is not counted again. */
-	own = (g_requests.events - call.events) - (g_calls.claimed - call.claimed);
+	      request_of(g_requests.noted)->end > call->said);
 	if (rc >= 0) {
 		CHECK((uint64_t)rc == own);
 		CHECK(rc > 0 || !channel_has_failed());
@@ -170,6 +158,24 @@ call_poll(void)
 	CHECK(rc == -EIO && g_requests.owed_most > 0);
 	g_requests.owed_most--;
 	g_requests.owed_least -= g_requests.owed_least > 0;
+}
+
+void
+call_poll(void)
+{
+	struct call call;
+	int rc;
+
+	if (g_requests.chan == NULL) {
+		return;
+	}
+	call = call_enter(BEHIND_A_HALT);
+	rc = spdk_ioat_process_events(call.chan);
+	TRACE("  polled: %d\n", rc);
+	if (call_leave(&call)) {
+		check_noticed(call.start_us, rc);
+		call_check_polled(&call, rc);
+	}
 }
 
 /** Its events are nobody's. */
@@ -190,12 +196,12 @@ call_drain(void)
 	if (g_requests.chan == NULL) {
 		return;
 	}
-	call = enter(BEHIND_A_HALT);
+	call = call_enter(BEHIND_A_HALT);
 	g_calls.draining++;
 	rc = udma_ioat_drain(call.chan, limit);
 	g_calls.draining--;
 	TRACE("  drained: %d\n", rc);
-	if (!leave(&call)) {
+	if (!call_leave(&call)) {
 		CHECK(rc == -ESHUTDOWN);
 		return;
 	}
@@ -224,12 +230,12 @@ call_abort(void)
 	if (g_requests.chan == NULL) {
 		return;
 	}
-	call = enter(channel_has_failed() ? BEHIND_A_HALT : AT_HEAD);
+	call = call_enter(channel_has_failed() ? BEHIND_A_HALT : AT_HEAD);
 	g_requests.stopping++;
 	rc = udma_ioat_abort(call.chan);
 	g_requests.stopping--;
 	TRACE("  aborted: %d\n", rc);
-	if (!leave(&call)) {
+	if (!call_leave(&call)) {
 		CHECK(rc == -ESHUTDOWN);
 		return;
 	}
@@ -254,16 +260,16 @@ call_reset(void)
 		return;
 	}
 	failed = channel_has_failed();
-	call = enter(failed ? FROM_NEW : AT_HEAD);
+	call = call_enter(failed ? FROM_NEW : AT_HEAD);
 	g_requests.stopping++;
 	rc = udma_ioat_reset(call.chan);
 	g_requests.stopping--;
 	TRACE("  reset: %d\n", rc);
 	if (g_calls.detaching) {
-		CHECK(!leave(&call) || rc == -ESHUTDOWN);
+		CHECK(!call_leave(&call) || rc == -ESHUTDOWN);
 		return;
 	}
-	if (!leave(&call)) {
+	if (!call_leave(&call)) {
 		CHECK(rc == -ESHUTDOWN);
 		return;
 	}
@@ -302,9 +308,14 @@ take_channel(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *c
 	g_requests.generation++;
 	g_requests.before_channel = g_requests.noted = g_requests.accepted;
 	g_requests.failures_least = g_requests.failures_most = g_requests.recoveries = 0;
+	g_requests.owed_least = g_requests.owed_most = g_requests.by_cpu = 0;
+	g_requests.head = g_device.announced;
 	g_requests.last_fence = 0;
 	g_requests.arms = BEHIND_A_HALT;
 	brought_up();
+	g_requests.has_parity = g_device.has_parity;
+	CHECK((udma_ioat_get_capabilities(chan) & (UDMA_IOAT_CAN_XOR | UDMA_IOAT_CAN_PQ)) ==
+	      (g_device.has_parity ? UDMA_IOAT_CAN_XOR | UDMA_IOAT_CAN_PQ : 0u));
 	g_requests.fills = spdk_ioat_get_dma_capabilities(chan) & SPDK_IOAT_ENGINE_FILL_SUPPORTED;
 }
 
@@ -361,8 +372,12 @@ call_toggle_memory(void)
 	bool was_there = memory_is_removable_there();
 	int rc;
 
-	call_flush(); /* what is not announced is not waited for */
+	call_flush();
 	announced = g_device.announced;
+	/* What is not announced is not waited for. */
+	if (g_requests.chan != NULL && !g_device.gone && announced != g_requests.head) {
+		return;
+	}
 	rc = memory_toggle();
 	device_look();
 	TRACE("  %s: %d\n", was_there ? "unregistered" : "registered", rc);

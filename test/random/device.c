@@ -18,6 +18,7 @@
 #define CHAINADDR 0x90
 
 #define RESET 0x20
+#define REARM 0x01
 
 #define COMMAND    0x04 /* in configuration space */
 #define BUS_MASTER 0x0004
@@ -68,6 +69,10 @@ take_command(uint64_t value)
 	}
 	g_device.hangs = false;
 	g_device.armed = false;
+	/* Some parts lose the message at a reset (section 13). */
+	g_device.vector_lost =
+		g_device.emu->part->reset_clears_msix && g_device.interrupts == UDMA_EMU_MSIX;
+	device_rearmed();
 	return true;
 }
 
@@ -101,11 +106,19 @@ device_write(volatile void *address, unsigned width, uint64_t value)
 	}
 	/* What goes wrong is to be seen in memory, and to stop the engine (section 4.1). */
 	CHECK(offset != CHANCTRL || (value & 0x0c) == 0x0c);
+	if (offset == CHANCTRL && value & REARM) {
+		device_rearmed();
+	}
 	if (offset == CHAINADDR + 4) {
 		take_chain();
 	}
 	if (!g_device.polled) {
 		udma_emu_write(g_device.emu, offset, width, value);
+		/* Nobody says whether an engine that was reset may interrupt before it is told. */
+		if (offset == CHANCMD && g_device.forgets) {
+			g_device.emu->chan.chanctrl |= SPDK_IOAT_CHANCTRL_INT_REARM;
+		}
+		device_forget_causes();
 	}
 }
 
@@ -121,7 +134,7 @@ uint64_t
 __wrap_spdk_get_ticks(void)
 {
 	device_turn();
-	g_device.now_us += random_below(&g_device.random, LOOK_US);
+	device_pass(random_below(&g_device.random, LOOK_US));
 	return g_device.now_us;
 }
 
@@ -134,7 +147,7 @@ __wrap_spdk_get_ticks_hz(void)
 void
 __wrap_spdk_delay_us(unsigned us)
 {
-	g_device.now_us += us;
+	device_pass(us);
 	device_turn();
 }
 
@@ -142,7 +155,7 @@ int
 __wrap_nanosleep(const struct timespec *time, struct timespec *left)
 {
 	(void)left;
-	g_device.now_us += (uint64_t)time->tv_nsec / 1000 + SLEEP_US;
+	device_pass((uint64_t)time->tv_nsec / 1000 + SLEEP_US);
 	device_turn();
 	return 0;
 }
@@ -150,7 +163,7 @@ __wrap_nanosleep(const struct timespec *time, struct timespec *left)
 int
 __wrap_sched_yield(void)
 {
-	g_device.now_us += SLEEP_US;
+	device_pass(SLEEP_US);
 	device_turn();
 	return 0;
 }
@@ -196,7 +209,7 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 		return -EIO;
 	}
 	/* Nobody lets an engine onto the bus that has something to do (section 14.5). */
-	CHECK(offset != COMMAND || !(*(uint16_t *)value & BUS_MASTER) ||
+	CHECK(offset != COMMAND || !(*(uint16_t *)value & BUS_MASTER) || g_device.emu->may_dma ||
 	      g_device.emu->chan.state == UDMA_EMU_HALTED || g_device.gone);
 	return g_device.gone ? 0 : udma_emu_cfg_write(g_device.emu, offset, value, len);
 }
@@ -228,34 +241,50 @@ device_init(void)
 	g_device.pci.cfg_read = cfg_read;
 	g_device.pci.cfg_write = cfg_write;
 	CHECK(spdk_pci_hook_device(spdk_pci_ioat_get_driver(), &g_device.pci) == 0);
+	device_hook_interrupts();
 }
 
 void
 device_begin(uint64_t *random)
 {
-	static const struct udma_emu_host host = {.grant = grant};
-	static const uint16_t ids[] = {0x2021, 0x2f20, 0x6f50, 0x0b00}; /* 3.3, 3.2, 3.3, 3.4 */
+	static const struct udma_emu_host host = {.grant = grant, .interrupt = device_interrupt};
+	/* 3.3, 3.2 without XOR and with one not to be used, 3.3, 3.4; 3.3 with XOR and P+Q. */
+	static const uint16_t ids[] = {0x2021, 0x2f20, 0x2f2e, 0x6f50, 0x0b00, 0x0c50, 0x0c51};
 	static const uint8_t orders[] = {12, 13, 20};
+	/* The others have a status register that clears on read, which one that is polled does not
+	 * hear. */
+	static const uint8_t ways[] = {UDMA_EMU_MSIX, UDMA_EMU_MSIX, 0, UDMA_EMU_MSI,
+				       UDMA_EMU_INTX};
+	const bool polled = random_next(random) % 2;
 	const struct udma_emu_config config = {
 		.device_id = ids[random_below(random, SPDK_COUNTOF(ids))],
 		.xfercap = orders[random_below(random, SPDK_COUNTOF(orders))],
+		.interrupts = ways[random_below(random, polled ? 3 : SPDK_COUNTOF(ways))],
+		.msix_table_in_host = true,
 	};
 	const struct spdk_pci_device pci = g_device.pci;
 	uint8_t *const bar = g_device.watch.bar;
 
 	memset(&g_device, 0, sizeof(g_device));
 	g_device.pci = pci;
+	g_device.pci.id.device_id = config.device_id;
 	g_device.pci.internal.removed = false;
 	g_device.random = random_next(random);
 	g_device.max_piece = 1u << config.xfercap;
-	g_device.polled = random_next(random) % 2;
+	g_device.polled = polled;
+	g_device.has_parity = (config.device_id & 0xfffe) == 0x0c50;
+	g_device.interrupts = config.interrupts;
+	g_device.interrupt_fd = -1;
+	/* One that is polled has to keep them: it sees a re-arm late. */
+	g_device.forgets = !polled && random_next(random) % 2;
 	g_device.emu = udma_emu_create(&config, &host, NULL);
 	CHECK(g_device.emu != NULL);
 	g_device.watch.emu = g_device.emu;
 	g_device.watch.bar = bar;
 	udma_emu_watch_publish_all(&g_device.watch);
-	TRACE("device %04x, largest transfer 2^%u, registers %s\n", config.device_id,
-	      config.xfercap, g_device.polled ? "polled" : "heard");
+	TRACE("device %04x, largest transfer 2^%u, registers %s, interrupts %#x%s\n",
+	      config.device_id, config.xfercap, polled ? "polled" : "heard", config.interrupts,
+	      g_device.forgets ? ", forgets what may not interrupt" : "");
 }
 
 void
@@ -273,7 +302,7 @@ device_heal(void)
 		g_device.armed = false;
 	}
 	udma_emu_withdraw(g_device.emu);
-	g_device.injected = 0;
+	g_device.injected = g_device.injected_interrupts = 0;
 	g_device.halt_in = g_device.halt_every = g_device.words_lost = 0;
 	g_device.idle_until = g_device.slow_us = 0;
 	g_device.hangs = g_device.gone = g_device.ignores_reset = g_device.no_config = false;

@@ -8,7 +8,7 @@
  * Its registers are heard one by one, as a virtual machine's are, or polled, as those of a program
  * in user space.
  *
- * device.c is what the driver meets, engine.c what the engine does.
+ * device.c is what the driver meets, sleep.c how it sleeps, engine.c what the engine does.
  */
 
 #ifndef TEST_RANDOM_DEVICE_H
@@ -28,8 +28,10 @@ struct device {
 	bool polled;
 	bool missed; /* it did not look at its registers, or show them, at its last turn */
 	uint64_t random;
-	uint64_t now_us;
+	uint64_t now_us; /* device_pass() */
+	uint64_t turns;
 	uint64_t max_piece;
+	bool has_parity; /* XOR and P+Q that may be relied on */
 
 	/* The engine, in positions: they count descriptors as the driver does. */
 	bool armed;    /* since the last RESET */
@@ -38,22 +40,34 @@ struct device {
 	uint64_t done; /* carried out, or skipped by a restart */
 	/* What it has heard in all; what is announced again after a restart is not new. */
 	uint64_t furthest, rung, doorbells;
+	uint64_t word_at; /* the turn in which a completion word was stored last */
+
+	/* Its interrupts. */
+	uint32_t interrupts; /* the one enum udma_emu_interrupt_kind that it has; 0: none */
+	bool forgets;        /* a cause while it may not interrupt is lost */
+	int interrupt_fd;    /* -1: they are off */
+	bool vector_lost;    /* by a reset, until it is set up again */
+	bool line, line_masked;
+	uint64_t silent_until; /* what was announced before that does not interrupt */
+	uint64_t lost_before;  /* interrupts, until the last re-arm */
+	uint64_t signals;      /* that have ended a sleep of the driver */
 
 	/* What it does wrong. */
-	unsigned halt_in;      /* halts at the n-th descriptor from here; 0: does not */
-	unsigned halt_every;   /* and again at each n-th */
-	uint32_t chanerr;      /* with this cause */
-	bool halt_unseen;      /* and does not say so in the completion word */
-	unsigned words_lost;   /* so many completion words do not arrive */
-	uint64_t idle_until;   /* does nothing until then */
-	unsigned slow_us;      /* and pauses for so long behind each descriptor */
-	bool hangs;            /* does nothing until it is reset */
-	bool gone;             /* all registers read as ones, */
-	uint64_t gone_at;      /* since then */
-	bool ignores_reset;    /* RESET never reads as done */
-	bool reset_is_pending; /* it was written meanwhile */
-	bool no_config;        /* configuration space cannot be accessed */
-	unsigned injected;     /* faults of the emulated device's own (udma/fault.h) */
+	unsigned halt_in;             /* halts at the n-th descriptor from here; 0: does not */
+	unsigned halt_every;          /* and again at each n-th */
+	uint32_t chanerr;             /* with this cause */
+	bool halt_unseen;             /* and does not say so in the completion word */
+	unsigned words_lost;          /* so many completion words do not arrive */
+	uint64_t idle_until;          /* does nothing until then */
+	unsigned slow_us;             /* and pauses for so long behind each descriptor */
+	bool hangs;                   /* does nothing until it is reset */
+	bool gone;                    /* all registers read as ones, */
+	uint64_t gone_at;             /* since then */
+	bool ignores_reset;           /* RESET never reads as done */
+	bool reset_is_pending;        /* it was written meanwhile */
+	bool no_config;               /* configuration space cannot be accessed */
+	unsigned injected;            /* faults of the emulated device's own (udma/fault.h) */
+	unsigned injected_interrupts; /* and those that concern interrupts */
 
 	/* Statuses (bits by number) that may be because of what it has done to the channel since
 	 * that was brought up. A halt is another matter: it has one request to blame. */
@@ -69,8 +83,12 @@ extern struct device g_device;
 uint64_t requests_armed(unsigned slot);
 /** A descriptor is announced, perhaps once more after a restart. */
 void requests_announced(uint64_t position, uint32_t control);
+/** Whether an engine without faults halts at a position, with this cause: a check that differs. */
+bool requests_explain_halt(uint64_t position, uint32_t chanerr);
 /** The engine has halted at a position. */
 void requests_halted(uint64_t position, uint32_t chanerr);
+/** Whether a poll would find an end of a request, or a halt, that has interrupted. */
+bool requests_are_to_be_told_of(void);
 
 /* device.c */
 
@@ -86,12 +104,32 @@ bool device_is_sound(void);
 /** Whether the driver may take it that the engine writes nothing any more. */
 bool device_is_stopped(void);
 
+/* sleep.c */
+
+/** Time passes. */
+void device_pass(uint64_t us);
+/** Once, when it has appeared. */
+void device_hook_interrupts(void);
+/** Of the model: an interrupt leaves it. */
+void device_interrupt(void *ctx, const struct udma_emu_interrupt *interrupt);
+/** The driver has asked for the next interrupt. */
+void device_rearmed(void);
+/** To be called whenever causes to interrupt may have come. */
+void device_forget_causes(void);
+bool device_fd_is_readable(int fd);
+/** Sleeps on the channel's descriptor. \return whether it became readable before a time. */
+bool device_sleep(int fd, uint64_t until_us);
+
 /* engine.c */
 
 /** Takes in what was announced. */
 void device_look(void);
 /** Looks, and works for a while. */
 void device_turn(void);
+/** One that is polled looks at its registers. */
+void device_hear(void);
+/** Whether it has something to carry out, now or when its pause is over. */
+bool device_has_work(void);
 /** Carries out up to so many descriptors. */
 void device_work(unsigned limit);
 /** As a process that was killed leaves it: the kernel has taken the bus from it. */
@@ -100,6 +138,8 @@ void device_leave_running(void);
 void device_halt(uint32_t chanerr, bool unseen);
 /** \return the position up to which the completion word says that all is done. */
 uint64_t device_said(void);
+/** Whether the word says that it has halted. */
+bool device_said_halted(void);
 /** Stores an address that is no slot's as completion word. */
 void device_store_wrong_word(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What may become of requests, as the engine is started, halts and is stopped; and how they end. */
+/* How requests end, and by what that is explained. */
 
 #include "requests.h"
 
@@ -26,157 +26,8 @@ has_failed(void)
 	return g_requests.had_failed || channel_has_failed();
 }
 
-/** \return bytes of a request in descriptors in front of a position. */
-static uint64_t
-bytes_before(const struct request *request, uint64_t position)
-{
-	uint64_t bytes = 0;
-
-	for (uint64_t at = request->first; at < spdk_min(request->end, position); at++) {
-		bytes += request->sizes[at - request->first];
-	}
-	return bytes;
-}
-
-/* ---- The engine is started ---- */
-
-/** By an abort or a reset: nothing that it has not carried out will be. */
-static void
-stop_all(void)
-{
-	for (uint64_t i = requests_ended(); i < g_requests.accepted; i++) {
-		struct request *request = request_of(i);
-
-		if (request->stopped || request->blamed) {
-			continue;
-		}
-		request->stopped = true;
-		request->finished = request->end <= g_device.done;
-		request->untouched = request->first >= g_device.announced;
-		request->certain = bytes_before(request, g_device.done);
-	}
-}
-
-/** Behind a request at which it has halted. \return where it goes on. */
-static uint64_t
-blame(void)
-{
-	uint64_t number = g_requests.noted, fence;
-	struct request *request;
-
-	CHECK(g_requests.halted && g_requests.halted_at == g_device.done);
-	if (g_device.announced == g_device.done) {
-		return g_device.done; /* nobody is */
-	}
-	while (number < g_requests.accepted && request_of(number)->end <= g_device.done) {
-		number++;
-	}
-	CHECK(number < g_requests.accepted);
-	request = request_of(number);
-	CHECK(request->first <= g_device.done);
-	request->blamed = true;
-	request->chanerr = g_requests.halted_cause;
-	request->certain = bytes_before(request, g_device.done);
-	for (fence = number; fence < g_requests.accepted && !request_of(fence)->fence; fence++) {
-	}
-	for (uint64_t i = fence + 1; i < g_requests.accepted; i++) {
-		request_of(i)->aborted = true;
-	}
-	return request->end;
-}
-
-uint64_t
-requests_armed(unsigned slot)
-{
-	uint64_t base;
-
-	if (g_requests.chan == NULL) { /* attaching */
-		g_requests.head = slot;
-		g_device.furthest = slot;
-		return slot;
-	}
-	base = g_requests.head - (g_requests.head - slot) % RING;
-	if (g_requests.arms == BEHIND_A_HALT) {
-		CHECK(base == blame());
-		g_requests.recoveries++;
-	} else {
-		CHECK(base == g_requests.head);
-		stop_all();
-		g_device.furthest = base;
-		if (g_requests.arms == FROM_NEW) {
-			g_requests.head++;
-			/* What had ended until here had because the channel had failed. */
-			g_requests.had_failed = true;
-			requests_note();
-			g_requests.had_failed = false;
-		}
-		g_requests.arms = BEHIND_A_HALT;
-	}
-	g_requests.halted = false;
-	return base;
-}
-
-void
-requests_announced(uint64_t position, uint32_t control)
-{
-	const uint32_t completion_update = 0x08, fence = 0x10; /* section 6.1 */
-	uint64_t number = g_requests.noted;
-
-	while (number < g_requests.accepted && request_of(number)->end <= position) {
-		number++;
-	}
-	if (g_requests.chan == NULL || number == g_requests.accepted) {
-		return; /* the driver's own */
-	}
-	CHECK((control & fence) ==
-	      (request_of(number)->fence && request_of(number)->end == position + 1 ? fence : 0));
-	/* One for each batch (section 9), and the last of what is announced ends one. */
-	CHECK(control & completion_update || position + 1 != g_device.announced);
-}
-
-void
-requests_halted(uint64_t position, uint32_t chanerr)
-{
-	g_requests.halted = true;
-	g_requests.halted_at = position;
-	g_requests.halted_cause = chanerr;
-}
-
-void
-requests_brought_up(void)
-{
-	/* What had ended before is told of no more. */
-	requests_note();
-	g_requests.owed_least = g_requests.owed_most = 0;
-	g_requests.halted = false;
-	g_device.explains = 0;
-	g_device.halts = 0;
-}
-
-/* ---- How they end ---- */
-
-/** The status that a halt has, by the table of udma/ioat.h. */
-static enum udma_ioat_status
-status_of(uint32_t chanerr)
-{
-	static const struct {
-		uint32_t bits;
-		enum udma_ioat_status status;
-	} table[] = {
-		{0x00000101, UDMA_IOAT_BAD_SOURCE},     {0x00000202, UDMA_IOAT_BAD_DESTINATION},
-		{0x00844c3c, UDMA_IOAT_BAD_DESCRIPTOR}, {0x000000c0, UDMA_IOAT_BAD_DATA},
-		{0x00001000, UDMA_IOAT_BAD_COMPLETION}, {0x0f7b0000, UDMA_IOAT_MISMATCH},
-	};
-
-	for (unsigned i = 0; i < SPDK_COUNTOF(table); i++) {
-		if (chanerr & table[i].bits) {
-			return table[i].status;
-		}
-	}
-	return UDMA_IOAT_UNKNOWN;
-}
-
-/** The first `certain` bytes are new, the others old or new; all of them are what is expected. */
+/** The first `certain` bytes are new, the others old or new; all of them are what is expected. Of
+ * P and Q those of each are. */
 static void
 check_bytes(const struct request *request, uint64_t certain, bool untouched)
 {
@@ -185,18 +36,41 @@ check_bytes(const struct request *request, uint64_t certain, bool untouched)
 	for (unsigned p = 0; p < request->destination.count; p++) {
 		struct range piece = request->destination.piece[p];
 		const uint8_t *at = g_memory + piece.start;
+		uint64_t until = certain + (request_is_parity(request->kind) ? i : 0);
 
-		if (certain >= i + piece.len) {
+		if (until >= i + piece.len) {
 			CHECK(memcmp(at, request->after + i, piece.len) == 0);
 			i += piece.len;
 		} else {
 			for (uint32_t k = 0; k < piece.len; k++, i++) {
 				CHECK((at[k] == request->after[i] && !untouched) ||
-				      (at[k] == request->before[i] && i >= certain));
+				      (at[k] == request->before[i] && i >= until));
 			}
 		}
 		memory_accept(piece);
 	}
+}
+
+static bool
+was_done_by_engine(const struct request *request)
+{
+	return request->stopped ? request->finished : request->end <= g_device.done;
+}
+
+/** Of a channel that has failed: whether the engine has not been told of it. */
+static bool
+is_for_cpu_to_end(const struct request *request)
+{
+	return request->cpu ||
+	       (request->else_cpu && request->first >= g_device.furthest && !g_device.gone);
+}
+
+/** Whether the CPU may have carried it out. */
+static bool
+may_be_done_by_cpu(const struct request *request)
+{
+	return request->cpu || (has_failed() && request->else_cpu && !was_done_by_engine(request) &&
+				request->first >= g_device.furthest);
 }
 
 /** \return the statuses (bits by number) with which a request that has failed may end. */
@@ -207,33 +81,58 @@ explained(const struct request *request, uint32_t *chanerr)
 
 	*chanerr = 0;
 	if (request->aborted) {
-		return 1u << UDMA_IOAT_ABORTED;
+		/* Unless it was the engine's, and ended when the channel failed, before the CPU has
+		 * found the difference. */
+		return 1u << UDMA_IOAT_ABORTED |
+		       (has_failed() && !is_for_cpu_to_end(request) ? g_device.explains : 0);
 	}
 	if (request->blamed) {
 		*chanerr = request->chanerr;
-		return 1u << status_of(request->chanerr);
+		return 1u << requests_status_of(request->chanerr);
+	}
+	if (request->else_cpu && has_failed()) {
+		statuses |= 1u << UDMA_IOAT_ABORTED; /* behind the fence of one that has failed */
 	}
 	if (request->stopped || g_requests.stopping > 0) {
 		statuses |= 1u << UDMA_IOAT_ABORTED;
 	}
 	if (has_failed()) {
-		statuses |= g_device.explains;
+		statuses |= is_for_cpu_to_end(request) ? 0 : g_device.explains;
 		/* It may have halted at this one, and could not be restarted. */
-		if (g_requests.halted && request->first <= g_requests.halted_at &&
+		if (g_requests.halted && !request->cpu && request->first <= g_requests.halted_at &&
 		    request->end > g_requests.halted_at) {
 			*chanerr = g_requests.halted_cause;
-			statuses |= 1u << status_of(*chanerr);
+			statuses |= 1u << requests_status_of(*chanerr);
 		}
 	}
 	return statuses;
+}
+
+/** A check that the CPU has made. \return whether it is that. */
+static bool
+check_difference(const struct request *request, const struct udma_ioat_result *result)
+{
+	uint32_t first, bits;
+
+	if (result == NULL || result->status != UDMA_IOAT_MISMATCH || request->aborted ||
+	    request->blamed || !request_is_check(request->kind) || !may_be_done_by_cpu(request)) {
+		return false;
+	}
+	bits = request_mismatches(request, 0, request->len, &first);
+	CHECK(bits != 0 && result->chanerr == bits && result->bytes == first);
+	g_requests.by_cpu++;
+	g_requests.failures_least++;
+	g_requests.failures_most++;
+	return true;
 }
 
 /** \param result NULL: nobody was told. */
 static void
 check_failure(const struct request *request, const struct udma_ioat_result *result)
 {
-	uint64_t limit = request->blamed || request->stopped ? request->certain
-							     : bytes_before(request, g_device.done);
+	uint64_t limit = request->blamed || request->stopped
+				 ? request->certain
+				 : request_bytes_before(request, g_device.done);
 	uint32_t chanerr, statuses = explained(request, &chanerr);
 
 	CHECK(statuses != 0);
@@ -249,7 +148,8 @@ check_failure(const struct request *request, const struct udma_ioat_result *resu
 		}
 	}
 	check_bytes(request, result != NULL ? result->bytes : 0,
-		    request->aborted || request->untouched || request->first >= g_device.furthest);
+		    request->aborted || request->untouched || request->cpu ||
+			    request->first >= g_device.furthest);
 	g_requests.failures_least++;
 	g_requests.failures_most++;
 }
@@ -257,8 +157,13 @@ check_failure(const struct request *request, const struct udma_ioat_result *resu
 static void
 check_success(const struct request *request)
 {
+	uint32_t first;
+
 	CHECK(!request->blamed && !request->aborted);
-	CHECK(request->stopped ? request->finished : request->end <= g_device.done);
+	CHECK(was_done_by_engine(request) || (has_failed() && may_be_done_by_cpu(request)));
+	g_requests.by_cpu += may_be_done_by_cpu(request);
+	CHECK(!request_is_check(request->kind) ||
+	      request_mismatches(request, 0, request->len, &first) == 0);
 	check_bytes(request, request->len, false);
 }
 
@@ -327,8 +232,10 @@ requests_end(uint64_t number, const struct udma_ioat_result *result)
 	if (result == NULL || result->status == UDMA_IOAT_OK) {
 		check_success(request);
 		CHECK(result == NULL || (result->bytes == request->len && result->chanerr == 0));
-	} else {
+	} else if (!check_difference(request, result)) {
 		check_failure(request, result);
+	} else if (!request->redone) {
+		requests_abort_behind_fence(number);
 	}
 	g_requests.noted++;
 	return request;

@@ -72,7 +72,7 @@ move_a_part(void)
 	uint64_t part;
 
 	if (!udma_emu_load(g_device.emu, chan->next, &desc, sizeof(desc)) ||
-	    desc.dma.u.control.null) {
+	    desc.dma.u.control.null || desc.generic.u.control.op >= SPDK_IOAT_OP_XOR) {
 		return;
 	}
 	part = random_below(&g_device.random, desc.generic.size + 1);
@@ -117,10 +117,12 @@ device_halt(uint32_t chanerr, bool unseen)
 	uint64_t kept = word != NULL ? *word : 0;
 
 	take_halt(chanerr);
+	g_device.word_at = g_device.turns;
 	udma_emu_channel_error(g_device.emu, chanerr);
 	if (word != NULL) {
 		*word = kept;
 	}
+	device_forget_causes();
 }
 
 static void
@@ -128,7 +130,7 @@ step(void)
 {
 	struct udma_emu_channel *chan = &g_device.emu->chan;
 	uint16_t before = chan->internal;
-	uint64_t *word = g_device.words_lost > 0 ? completion_word() : NULL;
+	uint64_t *word = completion_word();
 	uint64_t kept = word != NULL ? *word : 0;
 
 	if (g_device.halt_in > 0 && --g_device.halt_in == 0) {
@@ -140,17 +142,37 @@ step(void)
 	udma_emu_step(g_device.emu);
 	g_device.done += (uint16_t)(chan->internal - before);
 	/* The driver hands over nothing that an engine would refuse by itself. */
-	CHECK(chan->state != UDMA_EMU_HALTED || g_device.injected > 0);
 	if (chan->state == UDMA_EMU_HALTED) {
+		CHECK(g_device.injected > 0 || requests_explain_halt(g_device.done, chan->chanerr));
 		take_halt(chan->chanerr);
 	}
 	if (g_device.slow_us > 0) {
 		g_device.idle_until = g_device.now_us + g_device.slow_us;
 	}
 	if (word != NULL && *word != kept) {
-		*word = kept;
-		g_device.words_lost--;
+		g_device.word_at = g_device.turns;
+		if (g_device.words_lost > 0) {
+			*word = kept;
+			g_device.words_lost--;
+		}
 	}
+	device_forget_causes();
+}
+
+void
+device_hear(void)
+{
+	if (!g_device.gone && g_device.polled && g_device.now_us >= g_device.idle_until) {
+		udma_emu_watch_look(&g_device.watch);
+	}
+}
+
+bool
+device_has_work(void)
+{
+	return !g_device.gone && !g_device.hangs && g_device.emu->may_dma &&
+	       (g_device.emu->chan.state == UDMA_EMU_ACTIVE ||
+		(g_device.polled && udma_emu_watch_changed(&g_device.watch)));
 }
 
 void
@@ -172,6 +194,7 @@ device_turn(void)
 {
 	unsigned how = (unsigned)random_below(&g_device.random, 8);
 
+	g_device.turns++;
 	device_look();
 	/* One that is polled does nothing at all in a pause. */
 	if (g_device.gone || (g_device.polled && g_device.now_us < g_device.idle_until)) {
@@ -203,6 +226,14 @@ device_said(void)
 		return g_device.base;
 	}
 	return g_device.announced - (g_device.announced - (into / 64 + 1)) % RING;
+}
+
+bool
+device_said_halted(void)
+{
+	const uint64_t *word = completion_word();
+
+	return word != NULL && (*word & 7) == UDMA_EMU_HALTED;
 }
 
 void

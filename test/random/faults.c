@@ -36,7 +36,10 @@ halt_idle(void)
 {
 	bool unseen;
 
-	if (g_device.gone || !g_device.armed || g_device.emu->chan.state != UDMA_EMU_IDLE) {
+	/* It has seen by then whether it is to interrupt for errors. */
+	device_hear();
+	if (g_device.gone || !g_device.armed || g_device.emu->chan.state != UDMA_EMU_IDLE ||
+	    (g_device.polled && g_device.now_us < g_device.idle_until)) {
 		return;
 	}
 	unseen = random_below(&g_random, 2);
@@ -82,10 +85,30 @@ reorder(void)
 	}
 }
 
+/** Interrupts get lost, or come for nothing. */
+static void
+misinterrupt(void)
+{
+	const struct udma_fault fault = {
+		.kind = random_below(&g_random, 2) ? UDMA_FAULT_LOST_INTERRUPT
+						   : UDMA_FAULT_SPURIOUS_INTERRUPT,
+		.every = 1,
+		.one_in = 1 + (uint32_t)random_below(&g_random, 4),
+		.seed = random_next(&g_random),
+		.times = random_below(&g_random, 4),
+	};
+
+	if (g_device.injected + g_device.injected_interrupts < UDMA_FAULTS_MAX &&
+	    udma_emu_inject(g_device.emu, &fault) == 0) {
+		g_device.injected_interrupts++;
+		TRACE("  %s, one in %u\n", udma_fault_name(fault.kind), fault.one_in);
+	}
+}
+
 void
 faults_choose(void)
 {
-	switch (random_below(&g_random, 24)) {
+	switch (random_below(&g_random, 26)) {
 	default:
 		halt_soon();
 		break;
@@ -140,6 +163,10 @@ faults_choose(void)
 		g_device.pci.internal.removed = true;
 		g_device.explains |= GONE;
 		TRACE("  is said to be removed\n");
+		break;
+	case 18:
+	case 19:
+		misinterrupt();
 		break;
 	case 11:
 		TRACE("  stores a wrong completion word\n");

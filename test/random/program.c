@@ -132,6 +132,10 @@ take_step(void)
 		{60, "many requests", build_many},
 		{50, "a batch", call_submit},
 		{10, "completions within batches", complete_often},
+		{40, "wait", call_wait},
+		{40, "an event loop", call_event_loop},
+		{30, "sleep at once", call_sleep_at_once},
+		{4, "interrupts are held back", call_coalesce},
 	};
 	unsigned kind = (unsigned)random_below(&g_random, 1000);
 
@@ -169,7 +173,7 @@ take_step(void)
 		break;
 	case 6:
 		TRACE("time passes\n");
-		g_device.now_us += random_below(&g_random, 10000);
+		device_pass(random_below(&g_random, 10000));
 		/* fallthrough */
 	default:
 		TRACE("poll\n");
@@ -198,9 +202,13 @@ settle(void)
 			call_reset();
 		}
 		call_flush();
-		g_device.now_us += 1000;
+		device_pass(1000);
 		device_turn();
-		call_poll();
+		if (g_waits) {
+			call_wait_for_good();
+		} else {
+			call_poll();
+		}
 		if (g_requests.chan == NULL) {
 			call_attach();
 		}
@@ -208,6 +216,7 @@ settle(void)
 	} while (channel_has_failed() || g_requests.owed_least > 0 ||
 		 g_requests.noted < g_requests.accepted);
 	requests_check_memory();
+	check_quiet();
 	call_detach();
 }
 
@@ -219,6 +228,7 @@ program_run(uint64_t seed, const bool *left_out, volatile uint64_t *step)
 	memset(&g_requests, 0, sizeof(g_requests));
 	memory_begin(&random);
 	device_begin(&random);
+	g_waits = random_next(&random) % 4 != 0;
 	g_random = random;
 	call_attach();
 	for (uint64_t i = 0; i < PROGRAM_STEPS; i++) {

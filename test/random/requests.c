@@ -58,6 +58,51 @@ next_size(struct cursor *cursor, uint32_t size)
 	return spdk_min(spdk_min(size, left), memory_contiguous(address_of(cursor)));
 }
 
+/* ---- XOR and P+Q ---- */
+
+bool
+requests_offer(enum kind kind)
+{
+	return request_is_parity(kind) ? g_requests.has_parity : kind != FILL || g_requests.fills;
+}
+
+unsigned
+request_slots(const struct request *request)
+{
+	return request->source_count > (request_is_pq(request->kind) ? 3 : 5) ? 2 : 1;
+}
+
+/** All operands are cut where one of them is; the last descriptor moves nothing. */
+static unsigned
+split_parity(struct request *request)
+{
+	unsigned count = 0;
+	uint32_t size;
+
+	for (uint32_t done = 0; done < request->len; done += size) {
+		const struct list *lists[] = {&request->source, &request->destination};
+
+		size = (uint32_t)spdk_min(g_device.max_piece, request->len - done);
+		for (unsigned i = 0; i < SPDK_COUNTOF(lists); i++) {
+			for (unsigned k = 0; k < lists[i]->count; k++) {
+				uint32_t at = lists[i]->piece[k].start + done;
+
+				size = spdk_min(size, memory_contiguous(at));
+			}
+		}
+		if (size == 0) {
+			return 0;
+		}
+		CHECK(count + 3 <= RING);
+		request->sizes[count++] = (uint16_t)size;
+		if (request_slots(request) == 2) {
+			request->sizes[count++] = 0;
+		}
+	}
+	request->sizes[count++] = 0;
+	return count;
+}
+
 unsigned
 request_split(struct request *request)
 {
@@ -68,6 +113,9 @@ request_split(struct request *request)
 	if (request->len == 0) {
 		request->sizes[0] = 0;
 		return 1;
+	}
+	if (request_is_parity(request->kind)) {
+		return split_parity(request);
 	}
 	while (piece_left(&to) > 0) {
 		uint32_t size = next_size(&to, (uint32_t)spdk_min(g_device.max_piece, LEN_MAX));
@@ -84,6 +132,25 @@ request_split(struct request *request)
 		from.into += request->kind != FILL ? size : 0;
 	}
 	return count;
+}
+
+unsigned
+request_split_for_cpu(struct request *request)
+{
+	request->cpu = true;
+	request->sizes[0] = 0;
+	return 1;
+}
+
+bool
+requests_are_held(void)
+{
+	for (uint64_t i = g_requests.noted; i < g_requests.accepted; i++) {
+		if (request_of(i)->cpu || request_of(i)->holds) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---- Which memory it may use ---- */
@@ -119,7 +186,7 @@ requests_let_read(struct range range)
 
 		if (list_meets(&request->destination, range) &&
 		    (i >= g_requests.last_fence || request->blamed || request->aborted ||
-		     request->stopped)) {
+		     request->stopped || channel_has_failed())) {
 			return false;
 		}
 	}
@@ -128,9 +195,8 @@ requests_let_read(struct range range)
 
 /* ---- What its destination will hold ---- */
 
-/** Puts what outstanding requests are going to write over what is there. */
-static void
-foresee_range(struct range range, uint8_t *bytes)
+void
+requests_foresee(struct range range, uint8_t *bytes)
 {
 	memcpy(bytes, g_memory + range.start, range.len);
 	for (uint64_t i = g_requests.noted; i < g_requests.accepted; i++) {
@@ -164,6 +230,10 @@ request_foresee(struct request *request)
 		memcpy(request->before + into, g_memory + piece.start, piece.len);
 		into += piece.len;
 	}
+	if (request_is_parity(request->kind)) {
+		request_compute_parity(request);
+		return;
+	}
 	if (request->kind == FILL) {
 		for (uint32_t i = 0; i < request->len; i++) {
 			request->after[i] = (uint8_t)(request->pattern >> i % 8 * 8);
@@ -172,7 +242,7 @@ request_foresee(struct request *request)
 	}
 	into = 0;
 	for (unsigned i = 0; i < request->source.count; i++) {
-		foresee_range(request->source.piece[i], request->after + into);
+		requests_foresee(request->source.piece[i], request->after + into);
 		into += request->source.piece[i].len;
 	}
 }
@@ -187,7 +257,9 @@ requests_accept(unsigned descriptors)
 	g_requests.head += descriptors;
 	request->end = g_requests.head;
 	g_requests.accepted++;
+	request->holds = false;
 	if (request->fence) {
+		request->holds = requests_are_held();
 		g_requests.last_fence = g_requests.accepted;
 	}
 }
