@@ -335,7 +335,7 @@ call_attach(void)
 	rc = spdk_ioat_probe(NULL, accept_device, take_channel);
 	TRACE("  attached: %d\n", rc);
 	CHECK((rc == 0) == (g_requests.chan != NULL) || g_device.pci.internal.removed);
-	CHECK(!sound || (rc == 0 && g_requests.fills));
+	CHECK(!sound || (rc == 0 && g_requests.fills == g_device.has_fill));
 }
 
 void

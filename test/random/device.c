@@ -12,6 +12,7 @@
 #include "udma/fault.h"
 
 /* Offsets of the hardware reference, section 4, channel 0. */
+#define DMACAP    0x10
 #define CHANCTRL  0x80
 #define CHANCMD   0x84
 #define DMACOUNT  0x86
@@ -52,6 +53,9 @@ device_read(const volatile void *address, unsigned width)
 		memcpy(&value, g_device.watch.bar + offset, width);
 	} else {
 		value = udma_emu_read(g_device.emu, offset, width);
+	}
+	if (offset == DMACAP && !g_device.has_fill) {
+		value &= ~(uint64_t)SPDK_IOAT_DMACAP_BFILL;
 	}
 	return offset == CHANCMD && g_device.reset_is_pending ? value | RESET : value;
 }
@@ -272,6 +276,7 @@ device_begin(uint64_t *random)
 	g_device.random = random_next(random);
 	g_device.max_piece = 1u << config.xfercap;
 	g_device.polled = polled;
+	g_device.has_fill = random_below(random, 8) != 0;
 	g_device.has_parity = (config.device_id & 0xfffe) == 0x0c50;
 	g_device.interrupts = config.interrupts;
 	g_device.interrupt_fd = -1;
@@ -282,8 +287,9 @@ device_begin(uint64_t *random)
 	g_device.watch.emu = g_device.emu;
 	g_device.watch.bar = bar;
 	udma_emu_watch_publish_all(&g_device.watch);
-	TRACE("device %04x, largest transfer 2^%u, registers %s, interrupts %#x%s\n",
-	      config.device_id, config.xfercap, polled ? "polled" : "heard", config.interrupts,
+	TRACE("device %04x%s, largest transfer 2^%u, registers %s, interrupts %#x%s\n",
+	      config.device_id, g_device.has_fill ? "" : " without fill", config.xfercap,
+	      polled ? "polled" : "heard", config.interrupts,
 	      g_device.forgets ? ", forgets what may not interrupt" : "");
 }
 
@@ -306,7 +312,7 @@ device_heal(void)
 	g_device.halt_in = g_device.halt_every = g_device.words_lost = 0;
 	g_device.idle_until = g_device.slow_us = 0;
 	g_device.hangs = g_device.gone = g_device.ignores_reset = g_device.no_config = false;
-	g_device.reset_is_pending = false;
+	g_device.reset_is_pending = g_device.no_descriptors = false;
 	g_device.pci.internal.removed = false;
 }
 

@@ -31,6 +31,7 @@ struct device {
 	uint64_t now_us; /* device_pass() */
 	uint64_t turns;
 	uint64_t max_piece;
+	bool has_fill;
 	bool has_parity; /* XOR and P+Q that may be relied on */
 
 	/* The engine, in positions: they count descriptors as the driver does. */
@@ -66,6 +67,7 @@ struct device {
 	bool ignores_reset;           /* RESET never reads as done */
 	bool reset_is_pending;        /* it was written meanwhile */
 	bool no_config;               /* configuration space cannot be accessed */
+	bool no_descriptors;          /* the process has no more files */
 	unsigned injected;            /* faults of the emulated device's own (udma/fault.h) */
 	unsigned injected_interrupts; /* and those that concern interrupts */
 

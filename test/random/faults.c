@@ -108,7 +108,7 @@ misinterrupt(void)
 void
 faults_choose(void)
 {
-	switch (random_below(&g_random, 26)) {
+	switch (random_below(&g_random, 27)) {
 	default:
 		halt_soon();
 		break;
@@ -167,6 +167,10 @@ faults_choose(void)
 	case 18:
 	case 19:
 		misinterrupt();
+		break;
+	case 20:
+		g_device.no_descriptors = true;
+		TRACE("  no descriptors are left for waiting\n");
 		break;
 	case 11:
 		TRACE("  stores a wrong completion word\n");

@@ -226,6 +226,7 @@ program_run(uint64_t seed, const bool *left_out, volatile uint64_t *step)
 	uint64_t random = seed;
 
 	memset(&g_requests, 0, sizeof(g_requests));
+	memset(&g_calls, 0, sizeof(g_calls));
 	memory_begin(&random);
 	device_begin(&random);
 	g_waits = random_next(&random) % 4 != 0;

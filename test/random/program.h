@@ -66,6 +66,8 @@ struct calls {
 	unsigned waits;      /* polls that have found nothing, of a device that is gone */
 	uint64_t watched_at; /* when the second of them was */
 	uint64_t claimed;    /* events that polls have counted */
+	int fd;              /* that a channel has given, */
+	uint64_t fd_of;      /* and its generation */
 	uint64_t waited_on;  /* generation of the channel that has a descriptor, perhaps */
 	/* The callback that ran last. */
 	struct {

@@ -38,6 +38,8 @@ static struct {
 	uint64_t due_us, period_us;
 } g_timer = {.fd = -1};
 
+int __real_epoll_create1(int flags);
+int __wrap_epoll_create1(int flags);
 int __wrap_timerfd_create(int clock, int flags);
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *value,
 			   struct itimerspec *old);
@@ -71,6 +73,16 @@ device_pass(uint64_t us)
 		udma_emu_elapse(g_device.emu, (uint32_t)spdk_min(us, (uint64_t)UINT32_MAX));
 	}
 	expire();
+}
+
+int
+__wrap_epoll_create1(int flags)
+{
+	if (g_device.no_descriptors) {
+		errno = EMFILE;
+		return -1;
+	}
+	return __real_epoll_create1(flags);
 }
 
 int

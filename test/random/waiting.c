@@ -22,9 +22,14 @@
 
 bool g_waits;
 
-/* The descriptor, and whose it is. */
-static int g_fd;
-static uint64_t g_fd_of;
+/** Whether a channel without a descriptor cannot have one, for that reason. */
+static bool
+is_without(int rc)
+{
+	return g_calls.fd_of != g_requests.generation &&
+	       ((rc == -ESHUTDOWN && g_calls.detaching) ||
+		(rc == -EMFILE && g_device.no_descriptors));
+}
 
 /** \return the descriptor; -1 if there is none. */
 static int
@@ -34,16 +39,16 @@ get_fd(void)
 
 	device_look();
 	if (fd < 0) {
-		CHECK(g_calls.detaching && fd == -ESHUTDOWN);
+		CHECK(is_without(fd));
 		return -1;
 	}
-	if (g_fd_of != g_requests.generation) {
+	if (g_calls.fd_of != g_requests.generation) {
 		/* Whoever has not made ready does not sleep. */
 		CHECK(device_fd_is_readable(fd) || g_calls.waited_on == g_requests.generation);
-		g_fd_of = g_requests.generation;
-		g_fd = fd;
+		g_calls.fd_of = g_requests.generation;
+		g_calls.fd = fd;
 	}
-	CHECK(fd == g_fd);
+	CHECK(fd == g_calls.fd);
 	return fd;
 }
 
@@ -76,7 +81,9 @@ check_vain_wait(const struct wait *wait, int rc)
 
 	switch (rc) {
 	case -ESHUTDOWN:
-		return g_calls.detaching;
+	case -EMFILE:
+		CHECK(is_without(rc));
+		break;
 	case -EINTR:
 		break;
 	case -ETIMEDOUT:
@@ -158,8 +165,8 @@ before_sleep(void)
 		CHECK(rc == -ESHUTDOWN);
 		return rc;
 	}
-	if (rc == -ESHUTDOWN) {
-		CHECK(g_calls.detaching);
+	if (rc == -ESHUTDOWN || rc == -EMFILE) {
+		CHECK(is_without(rc));
 		return rc;
 	}
 	call_check_polled(&call, rc);
@@ -201,6 +208,9 @@ call_sleep_at_once(void)
 		return;
 	}
 	fd = get_fd();
+	if (fd < 0) {
+		return;
+	}
 	if (random_below(&g_random, 2)) {
 		call_build(true);
 	}
@@ -218,7 +228,11 @@ call_event_loop(void)
 	for (; turns > 0 && g_requests.chan != NULL && g_waits; turns--) {
 		int fd = get_fd(), rc = before_sleep();
 
-		if (rc == -ESHUTDOWN || fd < 0) {
+		if (fd < 0) {
+			CHECK(rc == -ESHUTDOWN || rc == -EMFILE);
+			return;
+		}
+		if (rc == -ESHUTDOWN) {
 			return;
 		}
 		if (rc == 0 && random_below(&g_random, 8) == 0) {
@@ -264,5 +278,8 @@ call_coalesce(void)
 	g_calls.waited_on = g_requests.generation;
 	rc = udma_ioat_coalesce(g_requests.chan, us);
 	TRACE("  coalesce %u us: %d\n", us, rc);
+	if (is_without(rc)) {
+		return;
+	}
 	CHECK(rc == (us > LONGEST_DELAY_US ? -EINVAL : g_device.interrupt_fd < 0 ? -ENOTSUP : 0));
 }
