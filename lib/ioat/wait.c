@@ -145,8 +145,8 @@ is_over(const struct spdk_ioat_chan *chan, int rc)
 static int
 spin(struct spdk_ioat_chan *chan, const struct wait *wait)
 {
-	uint64_t most = ticks_of_us(SPIN_MAX_US);
-	uint64_t ticks = spdk_min(chan->waiting.on ? chan->waiting.spin : most, wait->limit);
+	uint64_t most = spdk_min(ticks_of_us(SPIN_MAX_US), wait->limit);
+	uint64_t ticks = chan->waiting.on ? spdk_min(chan->waiting.spin, most) : most;
 	int rc = 0;
 
 	while (!is_over(chan, rc) && spdk_get_ticks() - wait->start < ticks) {

@@ -162,6 +162,32 @@ a_wait_takes_its_time_and_no_less(void **state)
 	assert_int_equal(wait_for(FOREVER), 1);
 }
 
+static double
+cpu_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/** Whatever it has learnt, and before it has: it polls for 20 us at the most, and sleeps then. */
+static void
+a_wait_is_no_poll(void **state)
+{
+	double before = cpu_seconds();
+
+	(void)state;
+	rig_pause(g_rig);
+	build(0, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(wait_for(100000), -ETIMEDOUT);
+	}
+	assert_true(cpu_seconds() - before < 0.1);
+	rig_resume(g_rig);
+	assert_int_equal(wait_for(FOREVER), 1);
+}
+
 static void
 on_signal(int number)
 {
@@ -645,6 +671,7 @@ main(int argc, char **argv)
 		WITHOUT_TIMER(a_sleep_ends_with_the_completion),
 		WITHOUT_TIMER(no_time_is_one_poll),
 		WITHOUT_TIMER(a_wait_takes_its_time_and_no_less),
+		WITHOUT_TIMER(a_wait_is_no_poll),
 		WITHOUT_TIMER(a_signal_ends_a_wait),
 		WITHOUT_TIMER(what_was_announced_before_does_not_interrupt_and_is_found),
 		WITHOUT_TIMER(the_descriptor_is_readable_until_one_is_ready_to_sleep),

@@ -417,6 +417,8 @@ MUTATIONS = [
         "	if (count > 0) {\n		waiting->armed = false;\n	}\n", ""),
     bug("what was built is not announced before a sleep", WAIT, "wait epoll_*",
         "	spdk_ioat_flush(chan);\n	udma_ioat_take_events(chan);", "	udma_ioat_take_events(chan);"),
+    bug("a wait does nothing but poll", WAIT, "wait a_wait_is_no_poll",
+        "spdk_min(chan->waiting.spin, most) : most;", "wait->limit : wait->limit;"),
     bug("descriptors do not interrupt", WAKE, "wait_steps",
         "		chan->last_control |= UDMA_IOAT_CONTROL_INT_ENABLE;\n", ""),
     bug("errors do not interrupt", WAIT, "wait interrupts_come_*",
