@@ -54,6 +54,8 @@ arm(struct spdk_ioat_chan *chan)
 	if (udma_ioat_is_outstanding(chan) &&
 	    (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED) {
 		udma_ioat_look_now(chan);
+		/* Should the poll find completions before it looks, the next time asks again. */
+		waiting->armed = false;
 	}
 }
 

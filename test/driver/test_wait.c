@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "channel_test.h"
+#include "emu/emu_internal.h"
 
 #define FOREVER UINT64_MAX
 #define HOUR_US 3600000000ull
@@ -480,6 +481,29 @@ a_halt_without_a_word_wakes_by_its_interrupt(void **state)
 	assert_ended(0, UDMA_IOAT_BAD_DESTINATION);
 }
 
+/** The interrupt of the halt was not to be, for nobody had asked for it yet. */
+static void
+a_halt_behind_a_completion_is_not_forgotten(void **state)
+{
+	(void)state;
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	udma_ioat_complete_every(g_chan, 1);
+	rig_pause(g_rig);
+	build(0, 0);
+	build_bad(1, 0);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 1);
+	RIG_SET(g_rig, loses_words, true);
+	rig_step(g_rig, 1);
+	RIG_SET(g_rig, loses_words, false);
+	g_rig->function.emu->interrupts.pending = false;
+	RIG_SET(g_rig, resume_at_command, true);
+	assert_int_equal(udma_ioat_before_sleep(g_chan), 1);
+	assert_ended(0, UDMA_IOAT_OK);
+	assert_int_equal(udma_ioat_before_sleep(g_chan), 1);
+	assert_ended(1, UDMA_IOAT_BAD_DESTINATION);
+}
+
 static void
 a_hang_ends_a_wait(void **state)
 {
@@ -686,6 +710,7 @@ main(int argc, char **argv)
 		WITHOUT_TIMER(a_halt_wakes),
 		WITHOUT_TIMER(errors_interrupt_from_the_restart_on),
 		WITHOUT_TIMER(a_halt_without_a_word_wakes_by_its_interrupt),
+		WITHOUT_TIMER(a_halt_behind_a_completion_is_not_forgotten),
 		WITH_TIMER(a_hang_ends_a_wait),
 		WITH_TIMER(a_device_that_goes_ends_a_wait),
 		WITHOUT_TIMER(a_callback_may_detach),

@@ -52,6 +52,7 @@ struct device {
 	uint64_t silent_until; /* what was announced before that does not interrupt */
 	uint64_t lost_before;  /* interrupts, until the last re-arm */
 	uint64_t signals;      /* that have ended a sleep of the driver */
+	bool ready;            /* whoever sleeps has made ready for it */
 
 	/* What it does wrong. */
 	unsigned halt_in;             /* halts at the n-th descriptor from here; 0: does not */
@@ -119,8 +120,9 @@ void device_rearmed(void);
 /** To be called whenever causes to interrupt may have come. */
 void device_forget_causes(void);
 bool device_fd_is_readable(int fd);
-/** Sleeps on the channel's descriptor. \return whether it became readable before a time. */
-bool device_sleep(int fd, uint64_t until_us);
+/** Sleeps on the channel's descriptor. \param ready it has been made ready for that. \return
+ * whether it became readable before a time. */
+bool device_sleep(int fd, uint64_t until_us, bool ready);
 
 /* engine.c */
 
@@ -140,8 +142,8 @@ void device_leave_running(void);
 void device_halt(uint32_t chanerr, bool unseen);
 /** \return the position up to which the completion word says that all is done. */
 uint64_t device_said(void);
-/** Whether the word says that it has halted. */
-bool device_said_halted(void);
+/** Whether it has halted, and its word says so; of one that has `at_work`, or its status. */
+bool device_tells_of_halt(bool at_work);
 /** Stores an address that is no slot's as completion word. */
 void device_store_wrong_word(void);
 

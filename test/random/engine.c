@@ -229,11 +229,13 @@ device_said(void)
 }
 
 bool
-device_said_halted(void)
+device_tells_of_halt(bool at_work)
 {
 	const uint64_t *word = completion_word();
+	/* One that is polled may show it too late for who asks, when it has interrupted. */
+	bool shows = !g_device.polled && g_device.emu->chan.state == UDMA_EMU_HALTED;
 
-	return word != NULL && (*word & 7) == UDMA_EMU_HALTED;
+	return word != NULL && ((*word & 7) == UDMA_EMU_HALTED || (shows && at_work));
 }
 
 void

@@ -120,6 +120,7 @@ struct requests {
 	bool had_failed;       /* the channel, which is just being brought back */
 	uint64_t halted_at;    /* where the engine has halted last */
 	uint32_t halted_cause; /* and its CHANERR */
+	bool halted_at_work;   /* with something to carry out */
 	bool halted;           /* and has not been started since */
 };
 

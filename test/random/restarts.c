@@ -239,6 +239,7 @@ requests_halted(uint64_t position, uint32_t chanerr)
 	g_requests.halted = true;
 	g_requests.halted_at = position;
 	g_requests.halted_cause = chanerr;
+	g_requests.halted_at_work = g_device.announced != g_device.done;
 }
 
 bool
@@ -253,7 +254,7 @@ requests_are_to_be_told_of(void)
 	if (oldest == g_requests.accepted || request_of(oldest)->first >= g_device.furthest) {
 		return false;
 	}
-	if (device_said_halted()) {
+	if (device_tells_of_halt(g_requests.halted_at_work && g_device.ready)) {
 		return g_requests.halted_at >= g_device.silent_until;
 	}
 	return request_of(oldest)->end <= said && said > g_device.silent_until;

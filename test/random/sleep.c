@@ -300,10 +300,11 @@ next_event(void)
 }
 
 bool
-device_sleep(int fd, uint64_t until_us)
+device_sleep(int fd, uint64_t until_us, bool ready)
 {
 	uint64_t start = g_device.now_us, next;
 
+	g_device.ready = ready;
 	while (!device_fd_is_readable(fd)) {
 		if (g_device.now_us >= until_us) {
 			return false;
@@ -335,11 +336,11 @@ __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, c
 
 	CHECK(count == 1 && mask == NULL && fds->events == POLLIN);
 	if (random_below(&g_device.random, SIGNALS) == 0 &&
-	    !device_sleep(fds->fd, spdk_min(until, g_device.now_us + 1000))) {
+	    !device_sleep(fds->fd, spdk_min(until, g_device.now_us + 1000), true)) {
 		g_device.signals++;
 		errno = EINTR;
 		return -1;
 	}
-	fds->revents = device_sleep(fds->fd, until) ? POLLIN : 0;
+	fds->revents = device_sleep(fds->fd, until, true) ? POLLIN : 0;
 	return fds->revents != 0;
 }

@@ -192,7 +192,7 @@ static void
 sleep_ready(int fd, uint64_t limit)
 {
 	uint64_t longest = longest_sleep(), start = g_device.now_us;
-	bool woken = device_sleep(fd, start + limit);
+	bool woken = device_sleep(fd, start + limit, true);
 
 	TRACE("  slept for %" PRIu64 " us%s\n", g_device.now_us - start, woken ? ", woken" : "");
 	CHECK(g_device.now_us - start <= longest);
@@ -214,7 +214,7 @@ call_sleep_at_once(void)
 	if (random_below(&g_random, 2)) {
 		call_build(true);
 	}
-	woken = device_sleep(fd, g_device.now_us + random_below(&g_random, 20000));
+	woken = device_sleep(fd, g_device.now_us + random_below(&g_random, 20000), false);
 	TRACE("  slept%s\n", woken ? ", woken" : "");
 	call_poll();
 }
@@ -262,7 +262,7 @@ check_quiet(void)
 			CHECK(told++ < REQUESTS);
 		}
 		CHECK(woken++ < 5);
-	} while (device_sleep(fd, g_device.now_us + 2 * TICK_US));
+	} while (device_sleep(fd, g_device.now_us + 2 * TICK_US, true));
 }
 
 void
