@@ -433,8 +433,6 @@ MUTATIONS = [
     bug("a halt that was seen is forgotten for completions", WAIT, "wait a_halt_behind_*",
         "		waiting->armed = false;\n	}\n}\n\n/** \\return how often",
         "	}\n}\n\n/** \\return how often"),
-    bug("who has never been ready may sleep", WAIT, "wait the_descriptor_*",
-        "	kick(waiting);\n	return waiting->fd;", "	return waiting->fd;"),
     bug("a re-arm in answer to an interrupt is overwritten", WATCH, "watch",
         "		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);\n	}\n",
         "	}\n",
