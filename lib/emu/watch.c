@@ -6,7 +6,8 @@
  * What cannot be seen is a store that changes nothing, and the order of two stores. Therefore
  *
  * - the doorbell is loaded first: what the driver stored before it is seen with it;
- * - a command is carried out before anything else that has changed;
+ * - a command is carried out before anything else that has changed, also one that came while the
+ *   rest was loaded: DPDK stores CHAINADDR at once behind RESET (section 14.3);
  * - RESET also clears what a write of ones would have cleared, and CHAINADDR and DMACOUNT read 0
  *   before it reads as done, so that the driver's next stores to them are changes;
  * - CHANCTRL's re-arm bit always reads 0, so that each store of 1 is one;
@@ -55,16 +56,16 @@ static struct udma_emu_shadow
 load(const struct udma_emu_watch *watch, const struct control *control)
 {
 	return (struct udma_emu_shadow){
-		.chanctrl = __atomic_load_n(AT(watch, uint16_t, chanctrl), __ATOMIC_RELAXED),
+		.chanctrl = __atomic_load_n(AT(watch, uint16_t, chanctrl), __ATOMIC_ACQUIRE),
 		.dmacount = control->dmacount,
-		.chainaddr = __atomic_load_n(AT(watch, uint64_t, chainaddr), __ATOMIC_RELAXED),
-		.chancmp = __atomic_load_n(AT(watch, uint64_t, chancmp), __ATOMIC_RELAXED),
-		.chanerr_and_mask = __atomic_load_n(AT(watch, uint64_t, chanerr), __ATOMIC_RELAXED),
+		.chainaddr = __atomic_load_n(AT(watch, uint64_t, chainaddr), __ATOMIC_ACQUIRE),
+		.chancmp = __atomic_load_n(AT(watch, uint64_t, chancmp), __ATOMIC_ACQUIRE),
+		.chanerr_and_mask = __atomic_load_n(AT(watch, uint64_t, chanerr), __ATOMIC_ACQUIRE),
 		.dcactrl = __atomic_load_n((uint32_t *)(watch->bar + DCACTRL_OFFSET),
-					   __ATOMIC_RELAXED),
-		.intrdelay = __atomic_load_n(AT(watch, uint16_t, intrdelay), __ATOMIC_RELAXED),
-		.genctrl = __atomic_load_n(AT(watch, uint8_t, genctrl), __ATOMIC_RELAXED),
-		.intrctrl = __atomic_load_n(AT(watch, uint8_t, intrctrl), __ATOMIC_RELAXED),
+					   __ATOMIC_ACQUIRE),
+		.intrdelay = __atomic_load_n(AT(watch, uint16_t, intrdelay), __ATOMIC_ACQUIRE),
+		.genctrl = __atomic_load_n(AT(watch, uint8_t, genctrl), __ATOMIC_ACQUIRE),
+		.intrctrl = __atomic_load_n(AT(watch, uint8_t, intrctrl), __ATOMIC_ACQUIRE),
 	};
 }
 
@@ -207,6 +208,8 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 		}
 		return false;
 	}
+	/* Again, behind the rest: what was stored behind a command is not taken for older. */
+	control.chancmd |= __atomic_load_n(AT(watch, uint8_t, chancmd), __ATOMIC_RELAXED);
 	if (control.chancmd != 0 || watch->resetting) {
 		return command(watch, &control);
 	}

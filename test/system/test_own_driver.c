@@ -17,7 +17,9 @@
 #include "spdk/env.h"
 #include "spdk/mmio.h"
 
-#define SLOTS 64
+#define SLOTS            64
+#define RECOVERIES       3000
+#define PATIENCE_SECONDS 60
 
 struct descriptor {
 	uint32_t size;
@@ -32,7 +34,8 @@ struct channel {
 	uint64_t ring_address;
 	volatile uint64_t *word;
 	uint64_t word_address;
-	unsigned next;
+	unsigned first; /* slot, since the channel was armed */
+	unsigned next;  /* descriptor, counted from there */
 };
 
 static struct channel g_channel;
@@ -140,7 +143,7 @@ reset_in_steps_of_a_millisecond(void)
 static void
 run(uint32_t size, uint32_t control, uint64_t source, uint64_t destination)
 {
-	unsigned slot = g_channel.next++ % SLOTS;
+	unsigned slot = (g_channel.first + g_channel.next++) % SLOTS;
 	struct descriptor *descriptor = &g_channel.ring[slot];
 
 	descriptor->size = size;
@@ -190,6 +193,23 @@ as_spdk_drives_it(void **state)
 	}
 }
 
+/** RESET, and CHAINADDR at once after it, without a look in between; and it copies. */
+static void
+recovers(unsigned slot)
+{
+	uint64_t end = spdk_get_ticks() + PATIENCE_SECONDS * spdk_get_ticks_hz();
+
+	command(0x20);
+	write_64(0x90, g_channel.ring_address + slot * 64);
+	while (status() != 4) {
+		assert_true(spdk_get_ticks() < end);
+	}
+	assert_int_equal(spdk_mmio_read_1(g_channel.bar + 0x84) & 0x20, 0);
+	g_channel.first = slot;
+	g_channel.next = 0;
+	run(8, 0x20, 0, 0); /* null */
+}
+
 static void
 as_dpdk_drives_it(void **state)
 {
@@ -211,12 +231,20 @@ as_dpdk_drives_it(void **state)
 	}
 	copies_arrive();
 
-	/* Recovery: RESET, and CHAINADDR at once after it, without a look in between. */
-	command(0x20);
-	write_64(0x90, g_channel.ring_address + 64);
-	while (status() != 4) {
+	recovers(1);
+}
+
+/** Whenever the device looks: between two stores of the driver, too. */
+static void
+as_dpdk_drives_it_again_and_again(void **state)
+{
+	as_dpdk_drives_it(state);
+	for (unsigned i = 0; i < RECOVERIES; i++) {
+		recovers(i * 7 % SLOTS);
+		for (unsigned pause = i % 100; pause > 0; pause--) {
+			spdk_pause();
+		}
 	}
-	assert_int_equal(spdk_mmio_read_1(g_channel.bar + 0x84) & 0x20, 0);
 }
 
 int
@@ -225,6 +253,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(as_spdk_drives_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(as_dpdk_drives_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(as_dpdk_drives_it_again_and_again, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
