@@ -153,6 +153,8 @@ udma_ioat_get_fd(struct spdk_ioat_chan *chan)
 		waiting->silent_until = chan->announced;
 		chan->last_control |= UDMA_IOAT_CONTROL_INT_ENABLE;
 		enable_in_function(chan);
+		/* Not with the first re-arm only: see udma_ioat_arm(). */
+		write_chanctrl(chan->bar, UDMA_IOAT_CHANCTRL | SPDK_IOAT_CHANCTRL_ERR_INT_EN);
 	}
 	udma_ioat_kick(waiting);
 	return waiting->fd;

@@ -452,12 +452,16 @@ a_halt_wakes(void **state)
 	}
 }
 
-/** A polled device sees the next re-arm late: the error behind a restart may come before it. */
+/**
+ * A polled device sees the next re-arm late: the first error after a restart, or since there are
+ * interrupts, may come before it.
+ */
 static void
 errors_interrupt_from_the_restart_on(void **state)
 {
 	(void)state;
 	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	assert_int_equal(rig_read16(g_rig, BAR_CHANCTRL) & 0x10, 0x10); /* ERR_INT_EN */
 	build_bad(0, 0);
 	assert_int_equal(wait_for(FOREVER), 1);
 	assert_ended(0, UDMA_IOAT_BAD_DESTINATION);
