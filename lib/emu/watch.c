@@ -52,6 +52,7 @@ load_control(const struct udma_emu_watch *watch)
 	return control;
 }
 
+/** Acquire: the command is loaded again behind these. */
 static struct udma_emu_shadow
 load(const struct udma_emu_watch *watch, const struct control *control)
 {

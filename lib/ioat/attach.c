@@ -11,7 +11,6 @@
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
-#include "udma/pci.h"
 
 /* How long detach waits for an engine that completes nothing. */
 #define DRAIN_LIMIT_US 3000000

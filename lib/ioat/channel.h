@@ -156,6 +156,25 @@ udma_ioat_slot(const struct spdk_ioat_chan *chan, uint64_t position)
 	return &chan->ring[position & UDMA_IOAT_RING_MASK];
 }
 
+/** \return a time in ticks; UINT64_MAX if it is longer than they can say. */
+static inline uint64_t
+udma_ioat_ticks_of_us(uint64_t us)
+{
+	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
+
+	return us < UINT64_MAX / per_us ? us * per_us : UINT64_MAX;
+}
+
+/**
+ * What CHANCTRL is to hold. Whoever waits wants to hear of errors too, also of those before the
+ * next re-arm: a device that looks at its registers from time to time may see that one late.
+ */
+static inline uint16_t
+udma_ioat_chanctrl(const struct spdk_ioat_chan *chan)
+{
+	return UDMA_IOAT_CHANCTRL | (chan->waiting.on ? SPDK_IOAT_CHANCTRL_ERR_INT_EN : 0);
+}
+
 static inline bool
 udma_ioat_is_outstanding(const struct spdk_ioat_chan *chan)
 {
@@ -273,6 +292,8 @@ void udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint3
 void udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what);
 /** What is behind the fence of a failed request ends as aborted: its descriptors move nothing. */
 void udma_ioat_abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed);
+/** Of what has been built, the engine carries out no more. */
+void udma_ioat_skip_to_head(struct spdk_ioat_chan *chan);
 /** Stops the engine and ends every request that has not completed; polls tell of it. */
 void udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status);
 

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-#include "spdk/env.h"
+#include "channel.h"
 
 /** A wait that spins for short times, sleeps for longer ones, and comes to an end. */
 struct patience {
@@ -17,7 +17,7 @@ static inline struct patience
 patience_of(unsigned limit_us)
 {
 	return (struct patience){
-		.deadline = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * limit_us,
+		.deadline = spdk_get_ticks() + udma_ioat_ticks_of_us(limit_us),
 		.step_us = 1,
 	};
 }

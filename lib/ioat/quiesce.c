@@ -72,7 +72,7 @@ static int
 wait_for(const struct spdk_ioat_chan *chan)
 {
 	uint64_t target = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
-	uint64_t limit = spdk_get_ticks_hz() / 1000000 * PROGRESS_LIMIT_US;
+	uint64_t limit = udma_ioat_ticks_of_us(PROGRESS_LIMIT_US);
 	uint64_t last = 0, last_shown = 0, since = spdk_get_ticks();
 
 	for (;;) {

@@ -138,7 +138,7 @@ static bool
 is_hopeless(struct spdk_ioat_chan *chan, uint32_t chanerr)
 {
 	/* A check that differs is no trouble of the channel's; and each one ends a request. */
-	if (status_of(chanerr) == UDMA_IOAT_MISMATCH && chan->completed != chan->announced) {
+	if (status_of(chanerr) == UDMA_IOAT_MISMATCH && udma_ioat_is_outstanding(chan)) {
 		return false;
 	}
 	chan->halts = chan->completed == chan->halted_at ? chan->halts + 1 : 1;
@@ -191,7 +191,7 @@ fail_at_halt(struct spdk_ioat_chan *chan, uint32_t chanerr, const char *what)
 	uint64_t failed = first_open(chan);
 
 	/* One of the CPU's, which is not at fault, is not done yet. */
-	if (chan->completed != chan->announced &&
+	if (udma_ioat_is_outstanding(chan) &&
 	    !(request_at(chan, failed)->fate.what & UDMA_IOAT_ON_CPU)) {
 		condemn(chan, failed, status_of(chanerr), chanerr);
 	}
@@ -220,7 +220,7 @@ udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t c
 	}
 	chan->recoveries++;
 	/* With nothing outstanding there is nobody to blame. */
-	if (chan->completed != chan->announced) {
+	if (udma_ioat_is_outstanding(chan)) {
 		blame(chan, chanerr, address_is_known);
 	}
 	chan->halted_at = chan->completed;
@@ -236,9 +236,8 @@ take_last_word(struct spdk_ioat_chan *chan)
 	udma_ioat_advance(chan, __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE));
 }
 
-/** Nothing that has been built is carried out any more. */
-static void
-skip_to_head(struct spdk_ioat_chan *chan)
+void
+udma_ioat_skip_to_head(struct spdk_ioat_chan *chan)
 {
 	chan->before.descriptors += chan->head - chan->announced;
 	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
@@ -281,7 +280,7 @@ udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
 	} else {
 		condemn_or_keep(chan, first_open(chan), status);
 	}
-	skip_to_head(chan);
+	udma_ioat_skip_to_head(chan);
 }
 
 void
@@ -320,8 +319,7 @@ int
 udma_ioat_drain(struct spdk_ioat_chan *chan, uint64_t timeout_us)
 {
 	uint64_t start = spdk_get_ticks();
-	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
-	uint64_t limit = timeout_us < UINT64_MAX / per_us ? timeout_us * per_us : UINT64_MAX;
+	uint64_t limit = udma_ioat_ticks_of_us(timeout_us);
 	uint64_t last = chan->request_head; /* callbacks may build more */
 	bool in_time = true;
 
@@ -358,7 +356,7 @@ abort_all(struct spdk_ioat_chan *chan)
 	for (; first != chan->request_head; first++) {
 		request_at(chan, first)->fate.what |= UDMA_IOAT_SILENT;
 	}
-	skip_to_head(chan);
+	udma_ioat_skip_to_head(chan);
 	udma_ioat_arm(chan, chan->head);
 }
 

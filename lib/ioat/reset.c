@@ -124,10 +124,7 @@ udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position)
 	chan->seen = 0;
 	chan->stalled = false;
 	chan->base = position;
-	/* Whoever waits wants to hear of errors too, of those before the next re-arm as well: a
-	 * device that looks at its registers from time to time may see that one late. */
-	write_chanctrl(chan->bar,
-		       UDMA_IOAT_CHANCTRL | (chan->waiting.on ? SPDK_IOAT_CHANCTRL_ERR_INT_EN : 0));
+	write_chanctrl(chan->bar, udma_ioat_chanctrl(chan));
 	write_chancmp(chan->bar, chan->completion_iova);
 	write_chainaddr(chan->bar, slot_iova(chan, position));
 	udma_ioat_waiting_restart(chan);

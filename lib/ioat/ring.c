@@ -6,8 +6,6 @@
 
 #include "record.h"
 
-#include "spdk/log.h"
-
 /**
  * Whether a descriptor may ask for a completion. One of XOR or P+Q may not: its request ends in one
  * that does (parity.c); and its extension has an address where the control word would be.
@@ -263,20 +261,11 @@ call_back(struct spdk_ioat_chan *chan)
 	return count;
 }
 
-/** What the CPU carries out on a channel that has failed waits for nobody. */
-static void
-pass_by_engine(struct spdk_ioat_chan *chan)
-{
-	chan->before.descriptors += chan->head - chan->announced;
-	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
-	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
-}
-
 void
 udma_ioat_call_back(struct spdk_ioat_chan *chan)
 {
 	if (chan->failed) {
-		pass_by_engine(chan);
+		udma_ioat_skip_to_head(chan); /* the CPU waits for nobody */
 	}
 	call_back(chan);
 }
@@ -292,6 +281,7 @@ udma_ioat_leave(struct spdk_ioat_chan *chan, int rc)
 	return detached ? -ESHUTDOWN : rc;
 }
 
+/** In line where polls end: six instructions less for each. */
 static inline int
 report(struct spdk_ioat_chan *chan)
 {
@@ -348,7 +338,7 @@ udma_ioat_take_completion(struct spdk_ioat_chan *chan, uint64_t word)
 static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
 {
 	if (chan->failed) {
-		pass_by_engine(chan);
+		udma_ioat_skip_to_head(chan); /* the CPU waits for nobody */
 		return report(chan);
 	}
 	/* In a callback: the poll that called it has taken in more than it has called back. */
@@ -357,7 +347,7 @@ static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
 	     chan->requests[chan->request_tail & UDMA_IOAT_RING_MASK].end <= chan->completed)) {
 		return report(chan);
 	}
-	return chan->completed == chan->announced ? 0 : udma_ioat_watch(chan);
+	return udma_ioat_is_outstanding(chan) ? udma_ioat_watch(chan) : 0;
 }
 
 int
@@ -373,7 +363,7 @@ spdk_ioat_process_events(struct spdk_ioat_chan *chan)
 	if (spdk_unlikely((chan->depth | (unsigned)chan->error) != 0)) {
 		return poll_specially(chan);
 	}
-	return spdk_likely(chan->completed == chan->announced) ? 0 : udma_ioat_watch(chan);
+	return spdk_unlikely(udma_ioat_is_outstanding(chan)) ? udma_ioat_watch(chan) : 0;
 }
 
 int

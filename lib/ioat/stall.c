@@ -22,7 +22,7 @@
  */
 uint32_t __attribute__((cold)) udma_ioat_cause_of_halt(const struct spdk_ioat_chan *chan)
 {
-	uint64_t end = spdk_get_ticks() + spdk_get_ticks_hz() / 1000000 * CAUSE_LIMIT_US;
+	uint64_t end = spdk_get_ticks() + udma_ioat_ticks_of_us(CAUSE_LIMIT_US);
 	uint32_t chanerr = read_chanerr(chan->bar);
 
 	while (chanerr == 0 && spdk_get_ticks() < end) {
@@ -86,7 +86,7 @@ take_lost_word(struct spdk_ioat_chan *chan, uint64_t status)
 static bool
 hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
 {
-	uint64_t limit = udma_ioat_hang_us * (spdk_get_ticks_hz() / 1000000);
+	uint64_t limit = udma_ioat_ticks_of_us(udma_ioat_hang_us);
 	uint64_t newly = udma_ioat_newly_completed(chan, status);
 
 	/* Any change is progress: one that is late, and behind what has completed, looks far ahead

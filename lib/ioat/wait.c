@@ -21,8 +21,7 @@
 #include "spdk/util.h"
 #include "udma/pci.h"
 
-/* Polls before a sleep that is expected to be short, and what is short. */
-#define SPIN_MAX_US 20
+/* The least polling before a sleep that is expected to be short, and what is short. */
 #define SPIN_MIN_US 2
 #define SHORT_US    100
 
@@ -40,8 +39,7 @@ arm(struct spdk_ioat_chan *chan)
 			/* Takes the level back, before the next one can come. */
 			read_attnstatus(chan->bar);
 		}
-		write_chanctrl(chan->bar, UDMA_IOAT_CHANCTRL | SPDK_IOAT_CHANCTRL_ERR_INT_EN |
-						  SPDK_IOAT_CHANCTRL_INT_REARM);
+		write_chanctrl(chan->bar, udma_ioat_chanctrl(chan) | SPDK_IOAT_CHANCTRL_INT_REARM);
 		if (waiting->kind == UDMA_PCI_INTX) {
 			udma_pci_interrupts_again(chan->device);
 		}
@@ -113,12 +111,6 @@ udma_ioat_before_sleep(struct spdk_ioat_chan *chan)
 
 /* ---- Waiting ----------------------------------------------------------------------------- */
 
-static uint64_t
-ticks_of_us(uint64_t us)
-{
-	return spdk_get_ticks_hz() / 1000000 * us;
-}
-
 /** A wait that is under way. */
 struct wait {
 	uint64_t start;
@@ -147,8 +139,8 @@ is_over(const struct spdk_ioat_chan *chan, int rc)
 static int
 spin(struct spdk_ioat_chan *chan, const struct wait *wait)
 {
-	uint64_t most = spdk_min(ticks_of_us(SPIN_MAX_US), wait->limit);
-	uint64_t ticks = chan->waiting.on ? spdk_min(chan->waiting.spin, most) : most;
+	uint64_t most = udma_ioat_ticks_of_us(UDMA_IOAT_SPIN_MAX_US);
+	uint64_t ticks = spdk_min(chan->waiting.on ? chan->waiting.spin : most, wait->limit);
 	int rc = 0;
 
 	while (!is_over(chan, rc) && spdk_get_ticks() - wait->start < ticks) {
@@ -161,10 +153,11 @@ spin(struct spdk_ioat_chan *chan, const struct wait *wait)
 static void
 learn(struct udma_ioat_waiting *waiting, const struct wait *wait)
 {
-	uint64_t least = ticks_of_us(SPIN_MIN_US), most = ticks_of_us(SPIN_MAX_US);
+	uint64_t least = udma_ioat_ticks_of_us(SPIN_MIN_US),
+		 most = udma_ioat_ticks_of_us(UDMA_IOAT_SPIN_MAX_US);
 
-	if (spdk_get_ticks() - wait->start > ticks_of_us(SHORT_US)) {
-		waiting->spin = spdk_min(waiting->spin, most) / 2;
+	if (spdk_get_ticks() - wait->start > udma_ioat_ticks_of_us(SHORT_US)) {
+		waiting->spin /= 2;
 	} else {
 		waiting->spin = spdk_min(spdk_max(waiting->spin * 2, least), most);
 	}
@@ -216,10 +209,9 @@ sleep_on(struct spdk_ioat_chan *chan, const struct wait *wait)
 int
 udma_ioat_sleep(struct spdk_ioat_chan *chan, uint64_t timeout_us)
 {
-	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
-	struct wait wait = {
+	const struct wait wait = {
 		.start = spdk_get_ticks(),
-		.limit = timeout_us < UINT64_MAX / per_us ? timeout_us * per_us : UINT64_MAX,
+		.limit = udma_ioat_ticks_of_us(timeout_us),
 	};
 	int rc;
 

@@ -12,6 +12,9 @@
 
 struct spdk_ioat_chan;
 
+/** A wait polls for so long at the most before it sleeps. */
+#define UDMA_IOAT_SPIN_MAX_US 20
+
 struct udma_ioat_waiting {
 	bool on;
 	int fd; /* epoll, of the others, edge-triggered: readable until events are taken */
@@ -28,7 +31,7 @@ struct udma_ioat_waiting {
 	uint64_t slept_at; /* `completed` when it was last ready to sleep */
 	bool missing;      /* the timer has found a completion, and its interrupt has not come */
 	bool said_lost;
-	uint64_t spin; /* ticks to poll for before a sleep */
+	uint64_t spin; /* ticks to poll for before a sleep; learnt */
 };
 
 /**

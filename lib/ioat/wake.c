@@ -146,15 +146,14 @@ udma_ioat_get_fd(struct spdk_ioat_chan *chan)
 	waiting->on = true;
 	waiting->nap_us = NAP_MIN_US;
 	waiting->usual_tick_us = udma_ioat_tick_us;
-	waiting->spin = UINT64_MAX; /* nothing is learnt yet */
+	waiting->spin = udma_ioat_ticks_of_us(UDMA_IOAT_SPIN_MAX_US);
 	/* What is announced from here on interrupts; what was before does not. */
 	waiting->silent_until = UINT64_MAX;
 	if (connect_interrupts(chan)) {
 		waiting->silent_until = chan->announced;
 		chan->last_control |= UDMA_IOAT_CONTROL_INT_ENABLE;
 		enable_in_function(chan);
-		/* Not with the first re-arm only: see udma_ioat_arm(). */
-		write_chanctrl(chan->bar, UDMA_IOAT_CHANCTRL | SPDK_IOAT_CHANCTRL_ERR_INT_EN);
+		write_chanctrl(chan->bar, udma_ioat_chanctrl(chan));
 	}
 	udma_ioat_kick(waiting);
 	return waiting->fd;

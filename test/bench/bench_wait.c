@@ -139,9 +139,8 @@ latency(struct spdk_ioat_chan *chan, uint8_t *memory)
 	by_wait = median(waits, SAMPLES);
 	by_poll = median(polls, SAMPLES);
 	by_trip = median(trips, SAMPLES);
-	printf("latency after 300 us of sleep, medians: waited %.1f us, polled %.1f us, eventfd "
-	       "round "
-	       "trip %.1f us; ratios %.2f and %.2f\n",
+	printf("latency after 300 us of sleep, medians: waited %.1f us, polled %.1f us, "
+	       "eventfd round trip %.1f us; ratios %.2f and %.2f\n",
 	       by_wait, by_poll, by_trip, by_wait / by_poll, by_wait / by_trip);
 }
 

@@ -404,6 +404,24 @@ channel_that_has_failed(void **state)
 	assert_int_equal(stats_now().by_cpu, 12);
 }
 
+static void
+fail_by_hang(void)
+{
+	udma_ioat_hang_us = 20000;
+	RIG_SET(g_rig, hangs, true);
+	build(0, 0);
+	spdk_ioat_flush(g_chan);
+	assert_int_equal(poll_for_error(), -EIO);
+}
+
+static void
+end_hang_and_reset(void)
+{
+	RIG_SET(g_rig, hangs, false);
+	udma_ioat_hang_us = USUAL_HANG_US;
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+}
+
 /** From its callback the next: each poll carries out one, and comes back. */
 static void
 on_end_build(void *arg, const struct udma_ioat_result *result)
@@ -421,11 +439,7 @@ static void
 callbacks_that_build_on_a_failed_channel(void **state)
 {
 	(void)state;
-	udma_ioat_hang_us = 20000;
-	RIG_SET(g_rig, hangs, true);
-	build(0, 0);
-	spdk_ioat_flush(g_chan);
-	assert_int_equal(poll_for_error(), -EIO);
+	fail_by_hang();
 	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_stranger, 64, UDMA_IOAT_ELSE_CPU,
 					on_end_build, &g_ended[1]),
 			 0);
@@ -435,9 +449,7 @@ callbacks_that_build_on_a_failed_channel(void **state)
 		assert_int_equal(g_ended[i + 1].times, 0);
 	}
 	/* One is outstanding as the channel comes back. */
-	RIG_SET(g_rig, hangs, false);
-	udma_ioat_hang_us = USUAL_HANG_US;
-	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	end_hang_and_reset();
 	assert_int_equal(g_ended[10].times, 1);
 	spdk_ioat_flush(g_chan);
 	while (g_ended[50].times == 0) {
@@ -465,17 +477,11 @@ static void
 a_fence_that_is_outstanding_at_a_reset(void **state)
 {
 	(void)state;
-	udma_ioat_hang_us = 20000;
-	RIG_SET(g_rig, hangs, true);
-	build(0, 0);
-	spdk_ioat_flush(g_chan);
-	assert_int_equal(poll_for_error(), -EIO);
+	fail_by_hang();
 	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_stranger, 64, UDMA_IOAT_ELSE_CPU,
 					on_end_build_fenced, &g_ended[1]),
 			 0);
-	RIG_SET(g_rig, hangs, false);
-	udma_ioat_hang_us = USUAL_HANG_US;
-	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	end_hang_and_reset();
 	assert_ended(1, UDMA_IOAT_OK);
 	assert_ended(2, UDMA_IOAT_OK);
 	assert_false(g_chan->held);
