@@ -181,6 +181,38 @@ udma_ioat_is_outstanding(const struct spdk_ioat_chan *chan)
 	return chan->completed != chan->announced;
 }
 
+#define UDMA_IOAT_NOT_OUTSTANDING UINT64_MAX
+/** Half the ring: what is farther ahead may as well be behind. */
+#define UDMA_IOAT_NEAR (UDMA_IOAT_RING_SIZE / 2)
+
+/**
+ * \return how many descriptors have succeeded behind those `completed`, by a completion or status
+ * address: that of the last one (section 9). UDMA_IOAT_NOT_OUTSTANDING: it is none of theirs.
+ */
+static inline uint64_t
+udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t address, uint64_t completed,
+			  uint64_t announced)
+{
+	uint64_t into = (address & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
+	uint64_t newly;
+
+	if (into >= (uint64_t)UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
+		return UDMA_IOAT_NOT_OUTSTANDING;
+	}
+	newly = (into / sizeof(union spdk_ioat_hw_desc) - completed + 1) & UDMA_IOAT_RING_MASK;
+	return newly > announced - completed ? UDMA_IOAT_NOT_OUTSTANDING : newly;
+}
+
+/**
+ * Whether a completion word is not to be believed by itself: it may be an old one that was stored a
+ * second time.
+ */
+static inline bool
+udma_ioat_is_far(uint64_t newly)
+{
+	return newly > UDMA_IOAT_NEAR && newly != UDMA_IOAT_NOT_OUTSTANDING;
+}
+
 /**
  * Whether a descriptor has the slot behind it as its extension (section 6.3). That one begins with
  * an address, whose highest byte, where the operation would be, is that of none that extends: no
@@ -250,10 +282,7 @@ void udma_ioat_take_care(struct spdk_ioat_chan *chan);
  *
  * \return false if it is not one of those outstanding, nor the one reported last.
  */
-bool udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word);
-#define UDMA_IOAT_NOT_OUTSTANDING UINT64_MAX
-/** \return how many descriptors more have succeeded by such an address; NOT_OUTSTANDING. */
-uint64_t udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t word);
+bool udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t address);
 /** The completion word has changed. \return what a poll returns; the channel may be gone then. */
 int udma_ioat_take_completion(struct spdk_ioat_chan *chan, uint64_t word);
 /** Ends a poll. \return what it returns; the channel may be gone then. */
@@ -263,6 +292,11 @@ int udma_ioat_report(struct spdk_ioat_chan *chan);
 
 /** A poll: the completion word has not changed, and descriptors are outstanding. */
 int udma_ioat_watch(struct spdk_ioat_chan *chan);
+/**
+ * Takes in what an idle engine shows by its status: all that was announced. Its word was lost, or
+ * is not to be believed. \return whether there was that.
+ */
+bool udma_ioat_take_idle_status(struct spdk_ioat_chan *chan, uint64_t status);
 /** Descriptors are outstanding: the next poll looks at the status register, whatever the time. */
 void udma_ioat_look_now(struct spdk_ioat_chan *chan);
 /** \return CHANERR of a channel whose completion word says HALTED; 0: it shows no cause. */

@@ -35,25 +35,27 @@ enum source {
 static uint64_t
 reached(const struct spdk_ioat_chan *chan, enum source source)
 {
-	const uint64_t mask = UDMA_IOAT_RING_SIZE - 1;
-	uint64_t completed, word, announced, into, newly;
+	uint64_t completed, address, announced, newly;
 
 	do {
 		completed = __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE);
 		/* Before the word: at a restart that of before the halt stands there a little
 		 * longer, and only what was announced by then shows it up. */
 		announced = __atomic_load_n(&chan->announced, __ATOMIC_ACQUIRE);
-		word = source == STATUS_REGISTER
-			       ? read_chansts(chan->bar)
-			       : __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+		address = source == STATUS_REGISTER
+				  ? read_chansts(chan->bar)
+				  : __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 	} while (completed != __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE));
 
-	into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
-	if (into >= UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
-		return completed;
+	newly = udma_ioat_newly_completed(chan, address, completed, announced);
+	if (source == COMPLETION_WORD && udma_ioat_is_far(newly)) {
+		/* What an idle engine shows is all that was announced, and not of another lap. */
+		address = read_chansts(chan->bar);
+		newly = (address & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_IDLE
+				? udma_ioat_newly_completed(chan, address, completed, announced)
+				: UDMA_IOAT_NOT_OUTSTANDING;
 	}
-	newly = (into / sizeof(union spdk_ioat_hw_desc) + 1 - completed) & mask;
-	return newly > announced - completed ? completed : completed + newly;
+	return newly == UDMA_IOAT_NOT_OUTSTANDING ? completed : completed + newly;
 }
 
 /** Whether the engine works no more on what was announced, and will not again. */

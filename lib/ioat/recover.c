@@ -233,7 +233,12 @@ udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t c
 static void
 take_last_word(struct spdk_ioat_chan *chan)
 {
-	udma_ioat_advance(chan, __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE));
+	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+
+	if (!udma_ioat_is_far(
+		    udma_ioat_newly_completed(chan, word, chan->completed, chan->announced))) {
+		udma_ioat_advance(chan, word);
+	}
 }
 
 void

@@ -97,46 +97,33 @@ udma_ioat_accept(struct spdk_ioat_chan *chan)
 
 /** \return how many descriptors more have succeeded, by an address; UDMA_IOAT_NOT_OUTSTANDING. */
 static inline uint64_t
-newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
+newly_completed(const struct spdk_ioat_chan *chan, uint64_t address)
 {
-	uint64_t into = (word & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
-	uint64_t newly;
-
-	if (into >= (uint64_t)UDMA_IOAT_RING_SIZE * sizeof(union spdk_ioat_hw_desc)) {
-		return UDMA_IOAT_NOT_OUTSTANDING;
-	}
-	newly = (into / sizeof(union spdk_ioat_hw_desc) - chan->completed + 1) &
-		UDMA_IOAT_RING_MASK;
-	return newly > chan->announced - chan->completed ? UDMA_IOAT_NOT_OUTSTANDING : newly;
+	return udma_ioat_newly_completed(chan, address, chan->completed, chan->announced);
 }
 
-static inline __attribute__((always_inline)) bool
-advance(struct spdk_ioat_chan *chan, uint64_t word)
+static inline __attribute__((always_inline)) void
+advance(struct spdk_ioat_chan *chan, uint64_t newly)
 {
 	uint64_t outstanding = chan->announced - chan->completed;
-	uint64_t newly = newly_completed(chan, word);
 
-	if (newly == UDMA_IOAT_NOT_OUTSTANDING) {
-		return false;
-	}
 	/* Between two completions they only become more. */
 	if (spdk_unlikely(outstanding > chan->high_water)) {
 		chan->high_water = outstanding;
 	}
 	__atomic_store_n(&chan->completed, chan->completed + newly, __ATOMIC_RELEASE);
-	return true;
-}
-
-uint64_t
-udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t word)
-{
-	return newly_completed(chan, word);
 }
 
 bool
-udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t word)
+udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t address)
 {
-	return advance(chan, word);
+	uint64_t newly = newly_completed(chan, address);
+
+	if (newly == UDMA_IOAT_NOT_OUTSTANDING) {
+		return false;
+	}
+	advance(chan, newly);
+	return true;
 }
 
 /** The bytes that the first descriptors of a request, which is over, have moved. */
@@ -304,36 +291,6 @@ udma_ioat_report(struct spdk_ioat_chan *chan)
 	return report(chan);
 }
 
-/** The completion word has changed. */
-static inline __attribute__((always_inline)) int
-take_completion(struct spdk_ioat_chan *chan, uint64_t word)
-{
-	unsigned state = word & SPDK_IOAT_CHANSTS_STATUS;
-
-	chan->seen = word;
-	chan->stalled = false;
-	if (spdk_unlikely(chan->failed)) {
-		return report(chan);
-	}
-	if (spdk_unlikely(word == SPDK_IOAT_CHANSTS_HALTED)) {
-		/* Nothing was good since the engine was armed (section 9). */
-		udma_ioat_recover(chan, chan->completed == chan->base,
-				  udma_ioat_cause_of_halt(chan));
-	} else if (spdk_unlikely(!advance(chan, word))) {
-		udma_ioat_fail(chan, UDMA_IOAT_UNKNOWN,
-			       "the completion word holds an address that is not outstanding");
-	} else if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED)) {
-		udma_ioat_recover(chan, true, udma_ioat_cause_of_halt(chan));
-	}
-	return report(chan);
-}
-
-int
-udma_ioat_take_completion(struct spdk_ioat_chan *chan, uint64_t word)
-{
-	return take_completion(chan, word);
-}
-
 /** A poll in a callback, or where there is an error to be told. */
 static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
 {
@@ -348,6 +305,54 @@ static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
 		return report(chan);
 	}
 	return udma_ioat_is_outstanding(chan) ? udma_ioat_watch(chan) : 0;
+}
+
+/** The completion word has changed, and its address is far ahead or none that is outstanding. */
+static int __attribute__((noinline, cold))
+take_odd_completion(struct spdk_ioat_chan *chan, uint64_t word, uint64_t newly)
+{
+	if (udma_ioat_is_far(newly)) {
+		/* If it is true, the engine finishes the rest as well, and says so. */
+		return udma_ioat_take_idle_status(chan, read_chansts(chan->bar))
+			       ? report(chan)
+			       : poll_specially(chan);
+	}
+	chan->seen = word;
+	chan->stalled = false;
+	if (!chan->failed && word == SPDK_IOAT_CHANSTS_HALTED) {
+		/* Nothing was good since the engine was armed (section 9). */
+		udma_ioat_recover(chan, chan->completed == chan->base,
+				  udma_ioat_cause_of_halt(chan));
+	} else if (!chan->failed) {
+		udma_ioat_fail(chan, UDMA_IOAT_UNKNOWN,
+			       "the completion word holds an address that is not outstanding");
+	}
+	return report(chan);
+}
+
+/** The completion word has changed. */
+static inline __attribute__((always_inline)) int
+take_completion(struct spdk_ioat_chan *chan, uint64_t word)
+{
+	unsigned state = word & SPDK_IOAT_CHANSTS_STATUS;
+	uint64_t newly = newly_completed(chan, word);
+
+	if (spdk_unlikely(newly > UDMA_IOAT_NEAR)) {
+		return take_odd_completion(chan, word, newly);
+	}
+	chan->seen = word;
+	chan->stalled = false;
+	advance(chan, newly);
+	if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED) && !chan->failed) {
+		udma_ioat_recover(chan, true, udma_ioat_cause_of_halt(chan));
+	}
+	return report(chan);
+}
+
+int
+udma_ioat_take_completion(struct spdk_ioat_chan *chan, uint64_t word)
+{
+	return take_completion(chan, word);
 }
 
 int

@@ -61,16 +61,22 @@ recover_by_status(struct spdk_ioat_chan *chan, uint64_t status)
 	udma_ioat_recover(chan, known, read_chanerr(chan->bar));
 }
 
-/** Whether an idle engine has finished all, and only the word was lost. */
-static bool
-take_lost_word(struct spdk_ioat_chan *chan, uint64_t status)
+static uint64_t
+newly_completed(const struct spdk_ioat_chan *chan, uint64_t address)
 {
-	if (udma_ioat_newly_completed(chan, status) != chan->announced - chan->completed ||
+	return udma_ioat_newly_completed(chan, address, chan->completed, chan->announced);
+}
+
+bool
+udma_ioat_take_idle_status(struct spdk_ioat_chan *chan, uint64_t status)
+{
+	if ((status & SPDK_IOAT_CHANSTS_STATUS) != SPDK_IOAT_CHANSTS_IDLE ||
+	    newly_completed(chan, status) != chan->announced - chan->completed ||
 	    !is_whole(chan, status)) {
 		return false;
 	}
-	/* An older address in it would be taken for one of the next lap (quiesce.c). An idle engine
-	 * stores nothing. */
+	/* An older address in the word would be taken for one of the next lap (quiesce.c). An idle
+	 * engine stores nothing. */
 	chan->seen = status & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK;
 	__atomic_store_n((uint64_t *)chan->completion_line, chan->seen, __ATOMIC_RELEASE);
 	udma_ioat_advance(chan, status);
@@ -87,7 +93,7 @@ static bool
 hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
 {
 	uint64_t limit = udma_ioat_ticks_of_us(udma_ioat_hang_us);
-	uint64_t newly = udma_ioat_newly_completed(chan, status);
+	uint64_t newly = newly_completed(chan, status);
 
 	/* Any change is progress: one that is late, and behind what has completed, looks far ahead
 	 * in a full ring. */
@@ -117,14 +123,14 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 		state = status & SPDK_IOAT_CHANSTS_STATUS;
 	}
 	/* It may have been stored since the poll loaded it, just before the halt. */
-	if (word != chan->seen) {
+	if (word != chan->seen && !udma_ioat_is_far(newly_completed(chan, word))) {
 		return udma_ioat_take_completion(chan, word);
 	}
 	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
 	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {
 		recover_by_status(chan, status);
-	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
+	} else if (udma_ioat_take_idle_status(chan, status)) {
 		/* It has been taken in. */
 	} else if (hangs(chan, status, passed)) {
 		udma_ioat_fail(chan, UDMA_IOAT_HUNG, "the engine makes no progress");

@@ -90,6 +90,8 @@ void requests_announced(uint64_t position, uint32_t control);
 bool requests_explain_halt(uint64_t position, uint32_t chanerr);
 /** The engine has halted at a position. */
 void requests_halted(uint64_t position, uint32_t chanerr);
+/** \return the position of the oldest request that has not been told of. */
+uint64_t requests_oldest(void);
 /** Whether a poll would find an end of a request, or a halt, that has interrupted. */
 bool requests_are_to_be_told_of(void);
 
@@ -140,8 +142,11 @@ void device_work(unsigned limit);
 void device_leave_running(void);
 /** Halts now. \param unseen the completion word does not say so. */
 void device_halt(uint32_t chanerr, bool unseen);
-/** \return the position up to which the completion word says that all is done. */
+/** \return the position up to which the completion word says that all is done, to be believed. */
 uint64_t device_said(void);
+/** Whether it may be an old word, for all that the driver knows, which has ended those before a
+ * position: it is more than half the ring ahead. */
+bool device_word_is_far(uint64_t oldest);
 /** Whether it has halted, and its word says so; of one that has `at_work`, or its status. */
 bool device_tells_of_halt(bool at_work);
 /** Stores an address that is no slot's as completion word. */

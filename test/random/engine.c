@@ -10,6 +10,7 @@
 
 /* Offsets of the hardware reference, section 4, channel 0. */
 #define DMACOUNT  0x86
+#define CHANSTS   0x88
 #define CHAINADDR 0x90
 
 /** The completion word, where the driver has put it; NULL while there is none. */
@@ -211,21 +212,53 @@ device_turn(void)
 	g_device.missed = how >= 6 && !g_device.missed;
 }
 
-uint64_t
-device_said(void)
+/** \return the position behind the descriptor that a word or status names, the last there is. */
+static uint64_t
+behind(uint64_t address)
 {
-	const uint64_t *word = completion_word();
 	uint64_t chain, into;
 
-	if (word == NULL) {
-		return g_device.base;
-	}
 	memcpy(&chain, g_device.watch.bar + CHAINADDR, 8);
-	into = (*word & ~0x3full) - (chain - chain % (RING * 64));
+	into = (address & ~0x3full) - (chain - chain % (RING * 64));
 	if (into >= RING * 64) {
 		return g_device.base;
 	}
 	return g_device.announced - (g_device.announced - (into / 64 + 1)) % RING;
+}
+
+/** Whether the status shows an engine that has finished all. */
+static bool
+shows_that_all_is_done(void)
+{
+	uint64_t status = udma_emu_read(g_device.emu, CHANSTS, 8);
+
+	if (g_device.polled) {
+		memcpy(&status, g_device.watch.bar + CHANSTS, 8);
+	}
+	return !g_device.gone && (status & 7) == 1 && behind(status) == g_device.announced;
+}
+
+/** \return the position that the completion word names. */
+static uint64_t
+word_says(void)
+{
+	const uint64_t *word = completion_word();
+
+	return word != NULL ? behind(*word) : g_device.base;
+}
+
+bool
+device_word_is_far(uint64_t oldest)
+{
+	return word_says() > oldest + RING / 2;
+}
+
+uint64_t
+device_said(void)
+{
+	uint64_t oldest = requests_oldest();
+
+	return device_word_is_far(oldest) && !shows_that_all_is_done() ? oldest : word_says();
 }
 
 bool

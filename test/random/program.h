@@ -87,6 +87,7 @@ struct call {
 	struct spdk_ioat_chan *chan;
 	uint64_t generation;
 	uint64_t accepted, events, claimed; /* as it began */
+	uint64_t oldest;                    /* position of what was not told of then */
 	uint64_t said;                      /* what the completion word said then */
 	uint64_t start_us;
 	enum arms arms;

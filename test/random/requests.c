@@ -142,6 +142,13 @@ request_split_for_cpu(struct request *request)
 	return 1;
 }
 
+uint64_t
+requests_oldest(void)
+{
+	return g_requests.noted == g_requests.accepted ? g_requests.head
+						       : request_of(g_requests.noted)->first;
+}
+
 bool
 requests_are_held(void)
 {
