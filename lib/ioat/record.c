@@ -4,6 +4,9 @@
 
 #include "record.h"
 
+/* Pairs of pieces that are compared before a request is done again. */
+#define PAIRS_MAX 65536
+
 static struct udma_ioat_request *
 request_at(const struct spdk_ioat_chan *chan, uint64_t index)
 {
@@ -171,9 +174,13 @@ overlap(const void *a, uint64_t a_bytes, const void *b, uint64_t b_bytes)
 	return from_a < from_b + b_bytes && from_b < from_a + a_bytes;
 }
 
+/** Whether they may. Long lists are not compared piece by piece: a poll would take seconds. */
 static bool
 lists_overlap(const struct udma_ioat_op *op)
 {
+	if ((uint64_t)op->dst_count * op->src_count > PAIRS_MAX) {
+		return true;
+	}
 	for (unsigned d = 0; d < op->dst_count; d++) {
 		for (unsigned s = 0; s < op->src_count; s++) {
 			if (overlap(op->dst_list[d].iov_base, op->dst_list[d].iov_len,

@@ -27,11 +27,23 @@ same_bytes(const struct iovec *a, unsigned a_count, const struct iovec *b, unsig
 	return difference == 0;
 }
 
+static bool
+is_pq(const struct udma_ioat_op *op)
+{
+	return op->kind == UDMA_IOAT_OP_PQ || op->kind == UDMA_IOAT_OP_PQ_CHECK;
+}
+
+static bool
+is_parity(const struct udma_ioat_op *op)
+{
+	return is_pq(op) || op->kind == UDMA_IOAT_OP_XOR || op->kind == UDMA_IOAT_OP_XOR_CHECK;
+}
+
 /** \return what is wrong with a request's operands; NULL. */
 static const char *
 wrong_with(const struct udma_ioat_op *op)
 {
-	bool pq = op->kind == UDMA_IOAT_OP_PQ || op->kind == UDMA_IOAT_OP_PQ_CHECK;
+	bool pq = is_pq(op);
 
 	switch (op->kind) {
 	case UDMA_IOAT_OP_COPY:
@@ -75,6 +87,25 @@ check(const struct spdk_ioat_chan *chan, const struct udma_ioat_op *op)
 	return 0;
 }
 
+/** \return a request without what its kind does not use, which may be anything. */
+static struct udma_ioat_op
+bare(const struct udma_ioat_op *op)
+{
+	struct udma_ioat_op used = *op;
+
+	if (!is_parity(op)) {
+		used.sources = NULL;
+		used.source_count = 0;
+	}
+	if (!is_pq(op)) {
+		used.q = NULL;
+	}
+	if (used.q == NULL) {
+		used.coefficients = NULL;
+	}
+	return used;
+}
+
 /* ---- One ---- */
 
 int
@@ -99,9 +130,15 @@ int
 udma_ioat_build(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op)
 {
 	int rc = check(chan, op);
+	struct udma_ioat_op used;
 
 	if (rc != 0) {
 		return rc;
+	}
+	/* Others have the operands that are their kind's looked at, and no more. */
+	if (is_parity(op) || (op->flags & UDMA_IOAT_ELSE_CPU)) {
+		used = bare(op);
+		op = &used;
 	}
 	if (op->flags & UDMA_IOAT_ELSE_CPU) {
 		return udma_ioat_build_recorded(chan, op);

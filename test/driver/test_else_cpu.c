@@ -513,6 +513,37 @@ a_halt_in_its_place_without_a_restart(void **state)
 	assert_works(10);
 }
 
+/** Whether lists overlap is found out piece by piece, but not for seconds. */
+static void
+a_halt_at_long_lists(void **state)
+{
+	static struct iovec dst[2000], src[2000];
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		dst[i] = (struct iovec){g_memory + i, 1};
+		src[i] = (struct iovec){g_memory + 4096 + i, 1};
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned count = i == 0 ? 200 : 2000;
+
+		rig_pause(g_rig);
+		assert_int_equal(udma_ioat_copyv(g_chan, dst, count, src, count, UDMA_IOAT_ELSE_CPU,
+						 on_end, &g_ended[i]),
+				 0);
+		spdk_ioat_flush(g_chan);
+		rig_step(g_rig, 3);
+		udma_emu_channel_error(g_rig->function.emu, UDMA_EMU_SOURCE_ADDRESS);
+		rig_resume(g_rig);
+		poll_until(i + 1);
+	}
+	assert_int_equal(g_ended[0].result.status, UDMA_IOAT_OK);
+	assert_int_equal(g_ended[0].result.bytes, 200);
+	assert_int_equal(g_ended[1].result.status, UDMA_IOAT_BAD_SOURCE);
+	assert_int_equal(g_ended[1].result.bytes, 3);
+	assert_works(10);
+}
+
 static void
 abort_ends_the_cpus_too(void **state)
 {
@@ -621,6 +652,7 @@ main(int argc, char **argv)
 		WITH_STRANGER(callbacks_that_build_on_a_failed_channel),
 		WITH_STRANGER(a_fence_that_is_outstanding_at_a_reset),
 		WITH_STRANGER(a_halt_in_its_place_without_a_restart),
+		WITH_STRANGER(a_halt_at_long_lists),
 		WITH_STRANGER(abort_ends_the_cpus_too),
 		WITH_STRANGER(detach_carries_out_the_cpus),
 		WITH_STRANGER(batch_with_the_cpus_in_it),

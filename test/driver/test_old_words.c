@@ -62,6 +62,26 @@ old_word_in_a_full_ring(void **state)
 	assert_works(50000);
 }
 
+/** An old word hides no engine that hangs. */
+static void
+hang_behind_an_old_word(void **state)
+{
+	(void)state;
+	fill_ring_behind_an_old_word();
+	RIG_SET(g_rig, resume_at_command, true);
+	RIG_SET(g_rig, hangs, true);
+	udma_ioat_hang_us = 20000;
+	while (udma_ioat_get_state(g_chan) == UDMA_IOAT_RUNNING) {
+		spdk_ioat_process_events(g_chan);
+	}
+	udma_ioat_hang_us = USUAL_HANG_US;
+	assert_int_equal(g_ended[2].times, 1);
+	assert_all_ended(UDMA_IOAT_HUNG);
+	RIG_SET(g_rig, hangs, false);
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_works(50000);
+}
+
 /** A word in the far half that is new: that of a long batch. */
 static void
 new_word_of_a_long_batch(void **state)
@@ -120,9 +140,8 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_CHANNEL(old_word_in_a_full_ring),
-		WITH_CHANNEL(new_word_of_a_long_batch),
-		WITH_CHANNEL(abort_behind_an_old_word),
+		WITH_CHANNEL(old_word_in_a_full_ring),    WITH_CHANNEL(hang_behind_an_old_word),
+		WITH_CHANNEL(new_word_of_a_long_batch),   WITH_CHANNEL(abort_behind_an_old_word),
 		WITH_CHANNEL(removal_behind_an_old_word),
 	};
 

@@ -134,7 +134,7 @@ MUTATIONS = [
         "#define UDMA_IOAT_NEAR (UDMA_IOAT_RING_SIZE / 2)",
         "#define UDMA_IOAT_NEAR UDMA_IOAT_RING_SIZE"),
     bug("an old completion word is believed once it is looked at", STALL,
-        "old_words old_word_in_a_full_ring",
+        "old_words hang_behind_an_old_word",
         "word != chan->seen && !udma_ioat_is_far(newly_completed(chan, word))",
         "word != chan->seen && 1"),
     bug("an abort believes an old completion word", RECOVER,

@@ -326,6 +326,9 @@ call_build(bool flush)
 	hand_over(request, flush);
 }
 
+/* What a kind does not use may be anything. */
+#define ANYTHING ((void *)(uintptr_t)0xdeadbeef)
+
 /** The same request, for a list of them. */
 static struct udma_ioat_op
 op_of(const struct request *request, uint64_t number, struct pointers *at)
@@ -336,7 +339,8 @@ op_of(const struct request *request, uint64_t number, struct pointers *at)
 		[XOR] = UDMA_IOAT_OP_XOR,      [XOR_CHECK] = UDMA_IOAT_OP_XOR_CHECK,
 		[PQ] = UDMA_IOAT_OP_PQ,        [PQ_CHECK] = UDMA_IOAT_OP_PQ_CHECK,
 	};
-	bool parity = request_is_parity(request->kind);
+	bool parity = request_is_parity(request->kind), pq = request_is_pq(request->kind);
+	bool lists = request->kind == COPYV, null = request->kind == NOTHING;
 
 	point(request, at);
 	return (struct udma_ioat_op){
@@ -344,18 +348,20 @@ op_of(const struct request *request, uint64_t number, struct pointers *at)
 		.flags = flags_of(request),
 		.cb = request->unheard ? NULL : on_end,
 		.cb_arg = (void *)(uintptr_t)number,
-		.dst = parity ? at->p : g_memory + request->destination.piece[0].start,
-		.src = g_memory + request->source.piece[0].start,
-		.nbytes = request->len,
+		.dst = parity          ? at->p
+		       : lists || null ? ANYTHING
+				       : g_memory + request->destination.piece[0].start,
+		.src = request->kind == COPY ? g_memory + request->source.piece[0].start : ANYTHING,
+		.nbytes = lists || null ? UINT64_MAX : request->len,
 		.pattern = request->pattern,
-		.q = parity ? at->q : NULL,
-		.sources = at->sources,
-		.coefficients = request->coefficients,
-		.source_count = request->source_count,
-		.dst_list = at->to,
-		.dst_count = request->destination.count,
-		.src_list = at->from,
-		.src_count = request->source.count,
+		.q = pq ? at->q : ANYTHING,
+		.sources = parity ? at->sources : ANYTHING,
+		.coefficients = pq && at->q != NULL ? request->coefficients : ANYTHING,
+		.source_count = parity ? request->source_count : 1000,
+		.dst_list = lists ? at->to : ANYTHING,
+		.dst_count = lists ? request->destination.count : 1000,
+		.src_list = lists ? at->from : ANYTHING,
+		.src_count = lists ? request->source.count : 1000,
 	};
 }
 
