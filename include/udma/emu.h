@@ -179,6 +179,13 @@ void udma_emu_elapse(struct udma_emu *emu, uint32_t us);
  */
 uint32_t udma_emu_interrupt_due(const struct udma_emu *emu);
 
+/**
+ * \return how many descriptors have been carried out, with success, since the function was created:
+ * a descriptor and its extension are one. Steps that had nothing to do, were held up by a fault or
+ * ended with an error do not count, and a reset takes none back.
+ */
+uint64_t udma_emu_completed(const struct udma_emu *emu);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -83,6 +83,12 @@ udma_emu_destroy(struct udma_emu *emu)
 	free(emu);
 }
 
+uint64_t
+udma_emu_completed(const struct udma_emu *emu)
+{
+	return emu->completed;
+}
+
 void
 udma_emu_reset(struct udma_emu *emu)
 {

@@ -127,6 +127,8 @@ struct udma_emu {
 	uint8_t cfg_rw[UDMA_EMU_CFG_SIZE];
 	uint8_t cfg_w1c[UDMA_EMU_CFG_SIZE];
 
+	uint64_t completed; /* descriptors, since the function was created */
+
 	struct udma_emu_faults *faults; /* NULL until one is injected */
 	bool faulty;                    /* there is one, or something that one has left */
 };

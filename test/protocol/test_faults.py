@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 
-from ioat import (ACTIVE, CHANCMD, CHANSTS, COMPL_UPDATE, Channel, ENABLE_MSIX, HALTED, INT_EN, INTRCTRL, MSIX_CONTROL,
+from ioat import (ACTIVE, CHANCMD, CHANSTS, COMMAND, COMPL_UPDATE, Channel, ENABLE_MSIX, HALTED, INT_EN, INTRCTRL, MSIX_CONTROL,
                   REARM, REPORT_ERRORS, CHANCTRL, RESET_CHANNEL, assign, heard, is_heard, working)
 from server import Server, run
 from test_command_line import Running, refused
@@ -114,6 +114,29 @@ def test_halt():
         said = [(event["event"], event.get("fault", event.get("chanerr"))) for event in events]
         expect(("injected", "halt:bit=7:at=3") in said and ("halted", 0x80) in said, said)
         channel.works()
+
+
+def test_counts():
+    """The end tells how many descriptors were carried out: none while the engine may not, or hangs"""
+    with Controlled("--json") as server:
+        client = server.client()
+        channel = working(client)
+        channel.add_null()
+        channel.finish()
+        client.write(CONFIG, COMMAND, b"\2\0")
+        channel.add_null()
+        channel.announce()
+        for _ in range(100):
+            expect(channel.status() == channel.slot(0) | ACTIVE, f"{channel.status():#x}")
+        client.write(CONFIG, COMMAND, b"\6\0")
+        channel.finish()
+        tell(server, "hang")
+        three_copies(channel)
+        for _ in range(100):
+            expect(channel.status() == channel.slot(1) | ACTIVE, f"{channel.status():#x}")
+        expect((status := server.end()) == 0, f"status {status}")
+        ended = json.loads(server.output().splitlines()[-1])
+        expect((ended["event"], ended["descriptors"]) == ("ended", 2), ended)
 
 
 def test_delay():
