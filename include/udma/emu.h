@@ -186,6 +186,13 @@ uint32_t udma_emu_interrupt_due(const struct udma_emu *emu);
  */
 uint64_t udma_emu_completed(const struct udma_emu *emu);
 
+/**
+ * \return how often the function has been reset since it was created: by udma_emu_reset(), by a
+ * write to configuration space, or by its return from a fault. A host that wants to know whether
+ * udma_emu_cfg_write() has reset it, and a fault may have kept it from that, asks before and after.
+ */
+uint64_t udma_emu_resets(const struct udma_emu *emu);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -127,7 +127,9 @@ struct udma_emu {
 	uint8_t cfg_rw[UDMA_EMU_CFG_SIZE];
 	uint8_t cfg_w1c[UDMA_EMU_CFG_SIZE];
 
-	uint64_t completed; /* descriptors, since the function was created */
+	/* Since the function was created. */
+	uint64_t completed; /* descriptors */
+	uint64_t resets;
 
 	struct udma_emu_faults *faults; /* NULL until one is injected */
 	bool faulty;                    /* there is one, or something that one has left */

@@ -251,6 +251,28 @@ def test_config():
         working(client).works()
 
 
+def test_reset_unheard():
+    """A function-level reset of a function that does not answer, or that fails, is none"""
+    for options in ((), ("--polled",)):
+        with Controlled("--json", *options) as server:
+            client = server.client()
+
+            def resets(server=server):
+                return [json.loads(line)["event"] for line in server.output().splitlines()].count("reset")
+
+            at_start = resets()
+            for fault, write in (("ones", lambda: client.write(CONFIG, 0x99, b"\xa8")),
+                                 ("config:offset=0x99", lambda: client.refused(
+                                     REGION_WRITE, region_write(CONFIG, 0x99, b"\xa8"), {errno.EIO}))):
+                tell(server, fault)
+                write()
+                tell(server, "withdraw")
+            before = resets()
+            client.write(CONFIG, 0x99, b"\xa8")
+            wait_until(lambda: resets() > before, "the reset is not told of")
+            expect(resets() == at_start + 1, f"{resets() - at_start} resets are told of")
+
+
 def test_lines():
     """--control: one function or all, what is no fault, and the end of the input"""
     with Controlled(sockets=3) as server:
