@@ -263,7 +263,7 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
 	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
-	if (udma_emu_read(watch->emu, OFFSET(chansts), 8) == UINT64_MAX) {
+	if (status == UINT64_MAX) {
 		if (!watch->away) {
 			vanish(watch);
 		}
