@@ -179,6 +179,20 @@ void udma_emu_elapse(struct udma_emu *emu, uint32_t us);
  */
 uint32_t udma_emu_interrupt_due(const struct udma_emu *emu);
 
+/**
+ * \return how many descriptors have been carried out, with success, since the function was created:
+ * a descriptor and its extension are one. Steps that had nothing to do, were held up by a fault or
+ * ended with an error do not count, and a reset takes none back.
+ */
+uint64_t udma_emu_completed(const struct udma_emu *emu);
+
+/**
+ * \return how often the function has been reset since it was created: by udma_emu_reset(), by a
+ * write to configuration space, or by its return from a fault. A host that wants to know whether
+ * udma_emu_cfg_write() has reset it, and a fault may have kept it from that, asks before and after.
+ */
+uint64_t udma_emu_resets(const struct udma_emu *emu);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

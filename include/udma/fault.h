@@ -46,7 +46,10 @@ enum udma_fault_kind {
 				    carried out; not past a fence. */
 	/* Of the completion word. Occasions: words that are stored, those of errors too. */
 	UDMA_FAULT_LOST_WORD,    /**< It is not stored. */
-	UDMA_FAULT_DOUBLED_WORD, /**< It is stored a second time, behind the next one. */
+	UDMA_FAULT_DOUBLED_WORD, /**< It is stored a second time, at once behind the next one and
+				    over it: before CHANSTS shows that one's descriptor or halt, and
+				    before its interrupt. Until there is a next one nothing is; a
+				    reset of the function forgets it, CHANCMD.RESET does not. */
 	UDMA_FAULT_WRONG_WORD,   /**< `value` is stored in its place; 0: an address far from it. */
 	/* Of interrupts. */
 	UDMA_FAULT_LOST_INTERRUPT,     /**< One that is sent does not arrive. Occasions: those. */

@@ -44,6 +44,22 @@ inject_configured(struct udma_emu *emu)
 	return rc;
 }
 
+static void
+power_on(struct udma_emu *emu)
+{
+	if (emu->faulty) {
+		udma_emu_faults_power_on(emu);
+	}
+	emu->genctrl = 0;
+	emu->intrctrl = 0;
+	emu->intrdelay = 0;
+	emu->chwpreflmt = 0;
+	memset(&emu->chan, 0, sizeof(emu->chan));
+	udma_emu_channel_reset(&emu->chan);
+	udma_emu_config_space_reset(emu);
+	udma_emu_interrupts_power_on(emu);
+}
+
 struct udma_emu *
 udma_emu_create(const struct udma_emu_config *config, const struct udma_emu_host *host, void *ctx)
 {
@@ -65,7 +81,7 @@ udma_emu_create(const struct udma_emu_config *config, const struct udma_emu_host
 	emu->part = udma_emu_part(full.device_id);
 	emu->host = *host;
 	emu->ctx = ctx;
-	udma_emu_reset(emu);
+	power_on(emu);
 	if (inject_configured(emu) != 0) {
 		udma_emu_destroy(emu);
 		errno = ENOMEM;
@@ -83,18 +99,21 @@ udma_emu_destroy(struct udma_emu *emu)
 	free(emu);
 }
 
+uint64_t
+udma_emu_completed(const struct udma_emu *emu)
+{
+	return emu->completed;
+}
+
+uint64_t
+udma_emu_resets(const struct udma_emu *emu)
+{
+	return emu->resets;
+}
+
 void
 udma_emu_reset(struct udma_emu *emu)
 {
-	if (emu->faulty) {
-		udma_emu_faults_power_on(emu);
-	}
-	emu->genctrl = 0;
-	emu->intrctrl = 0;
-	emu->intrdelay = 0;
-	emu->chwpreflmt = 0;
-	memset(&emu->chan, 0, sizeof(emu->chan));
-	udma_emu_channel_reset(&emu->chan);
-	udma_emu_config_space_reset(emu);
-	udma_emu_interrupts_power_on(emu);
+	power_on(emu);
+	emu->resets++;
 }

@@ -127,6 +127,10 @@ struct udma_emu {
 	uint8_t cfg_rw[UDMA_EMU_CFG_SIZE];
 	uint8_t cfg_w1c[UDMA_EMU_CFG_SIZE];
 
+	/* Since the function was created. */
+	uint64_t completed; /* descriptors */
+	uint64_t resets;
+
 	struct udma_emu_faults *faults; /* NULL until one is injected */
 	bool faulty;                    /* there is one, or something that one has left */
 };

@@ -73,6 +73,7 @@ udma_emu_complete(struct udma_emu *emu, const struct udma_emu_work *work)
 		return UDMA_EMU_COMPLETION_ADDRESS;
 	}
 	chan->last = chan->current;
+	emu->completed++;
 	return UDMA_EMU_NO_ERROR;
 }
 

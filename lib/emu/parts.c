@@ -3,9 +3,10 @@
 /** \file
  * What differs from part to part (sections 1.1, 3 and 13).
  *
- * Of no part the complete DMACAPABILITY is known (section 16, point 17): the RAID functions of
- * version 3.2 and 0C50h and 0C51h offer what Linux would use there, descriptor prefetch is offered
- * on 0B00h, and all of them offer what is carried out for every part.
+ * Of no part the complete DMACAPABILITY is known (section 16, point 17). The RAID functions of
+ * version 3.2 offer XOR and PQ, by their name (section 1.1): Linux uses neither there, for it
+ * clears both, and RAID16SS, on all of 3.2 (section 13). 0C50h and 0C51h offer what Linux would use
+ * there, 0B00h descriptor prefetch, and all of them what is carried out for every part.
  */
 
 #include "emu_internal.h"

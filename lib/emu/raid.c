@@ -289,7 +289,8 @@ finish(struct udma_emu *emu, const struct raid *raid, uint32_t done, uint32_t n,
 	return UDMA_EMU_NO_ERROR;
 }
 
-/** \return whether the operation's ranges stay below the end of the address space. */
+/** \return what is wrong with the operation's ranges: none may go beyond the end of the address
+ * space. */
 static enum udma_emu_error
 check_ranges(const struct udma_emu *emu, const struct raid *raid)
 {

@@ -209,8 +209,12 @@ udma_emu_watch_look(struct udma_emu_watch *watch)
 		}
 		return false;
 	}
-	/* Again, behind the rest: what was stored behind a command is not taken for older. */
-	control.chancmd |= __atomic_load_n(AT(watch, uint8_t, chancmd), __ATOMIC_RELAXED);
+	/* Again, behind the rest: what was stored behind a command is not taken for older. One that
+	 * was there already comes first; what has replaced it, as DPDK's RESET does its SUSPEND
+	 * (section 14.3), stays for the next look, and nothing but the command is taken in this. */
+	if (control.chancmd == 0) {
+		control.chancmd = __atomic_load_n(AT(watch, uint8_t, chancmd), __ATOMIC_RELAXED);
+	}
 	if (control.chancmd != 0 || watch->resetting) {
 		return command(watch, &control);
 	}
@@ -259,7 +263,7 @@ udma_emu_watch_publish(struct udma_emu_watch *watch)
 			   udma_emu_read(watch->emu, OFFSET(chanerrmask), 4) << 32;
 	uint64_t status = udma_emu_read(watch->emu, OFFSET(chansts), 8);
 
-	if (udma_emu_read(watch->emu, OFFSET(chansts), 8) == UINT64_MAX) {
+	if (status == UINT64_MAX) {
 		if (!watch->away) {
 			vanish(watch);
 		}

@@ -43,11 +43,6 @@
 #define STEPS_PER_LOOK 16
 #define STEPS_US       200
 
-/* Device Control in the PCI Express capability: a byte, and its function-level reset (section 2.2).
- */
-#define DEVCTL_HIGH     0x99
-#define DEVCTL_HIGH_FLR 0x80
-
 static struct {
 	struct udma_emulated *functions;
 	unsigned count;
@@ -296,14 +291,16 @@ cfg_read(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t off
 static int
 cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t offset)
 {
+	struct udma_emulated *function = function_of(device);
+	uint64_t resets;
 	int rc;
 
 	lock_models();
-	rc = udma_emu_cfg_write(function_of(device)->emu, offset, value, len);
+	resets = udma_emu_resets(function->emu);
+	rc = udma_emu_cfg_write(function->emu, offset, value, len);
 	/* A function-level reset shows in the registers before the write returns. */
-	if (offset <= DEVCTL_HIGH && DEVCTL_HIGH - offset < len &&
-	    ((uint8_t *)value)[DEVCTL_HIGH - offset] & DEVCTL_HIGH_FLR) {
-		udma_emu_watch_publish_all(&function_of(device)->watch);
+	if (udma_emu_resets(function->emu) != resets) {
+		udma_emu_watch_publish_all(&function->watch);
 	}
 	pthread_mutex_unlock(&g_host.lock);
 	/* Bus mastering may have been what a doorbell was waiting for. */

@@ -298,16 +298,13 @@ write_bar(struct udma_vu_server *server, uint64_t offset, const uint8_t *from, u
 	}
 }
 
-#define DEVCTL_HIGH     0x99
-#define DEVCTL_HIGH_FLR 0x80
-
 static int
 write_config(struct udma_vu_server *server, uint64_t offset, const uint8_t *from, uint64_t count)
 {
+	uint64_t resets = udma_emu_resets(server->emu);
 	int rc = udma_emu_cfg_write(server->emu, (uint32_t)offset, from, (uint32_t)count);
 
-	if (rc == 0 && offset <= DEVCTL_HIGH && DEVCTL_HIGH - offset < count &&
-	    (from[DEVCTL_HIGH - offset] & DEVCTL_HIGH_FLR)) {
+	if (udma_emu_resets(server->emu) != resets) { /* function-level */
 		udma_vu_publish(server);
 		udma_vu_tell(server, UDMA_VU_EVENT_RESET, 0);
 	}

@@ -307,7 +307,8 @@ let_engine_work(struct udma_vu_server *server)
 		more = udma_emu_step(server->emu);
 		steps++;
 	}
-	UDMA_VU_COUNT(server, descriptors, steps);
+	__atomic_store_n(&server->counts.descriptors, udma_emu_completed(server->emu),
+			 __ATOMIC_RELAXED);
 	if (server->dma.lost) {
 		server->broken = -EFAULT;
 	}

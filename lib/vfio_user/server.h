@@ -40,7 +40,7 @@ struct udma_vu_server_options {
 /** What a server has done; each may be read at any time. */
 struct udma_vu_server_counts {
 	uint64_t messages;
-	uint64_t descriptors;
+	uint64_t descriptors; /* carried out with success */
 	uint64_t interrupts;
 	uint64_t clients;
 	bool connected;

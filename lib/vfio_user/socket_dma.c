@@ -16,8 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A client that does not answer for so long is given up: QEMU waits as long for us. */
-#define ANSWER_MS 5000
+/* A client that does not answer for so long, whatever else it says, is given up: QEMU waits as long
+ * for us. */
+#define ANSWER_US 5000000
 
 /* Commands that are kept at the most. */
 #define MAX_DEFERRED       1024
@@ -114,26 +115,27 @@ udma_vu_drop_deferred(struct udma_vu_server *server)
 
 /* ---- Asking and waiting ---- */
 
-/** \return 0 when the client has something to say; a negative errno. */
+/** \return 0 when the client has something to say; a negative errno, also at the time `end`. */
 static int
-wait_for_client(struct udma_vu_server *server)
+wait_for_client(struct udma_vu_server *server, uint64_t end)
 {
 	struct pollfd fds[] = {
 		{.fd = server->link.fd, .events = POLLIN},
 		{.fd = udma_vu_poll_listen_fd(server), .events = POLLIN},
 		{.fd = server->stop_fd, .events = POLLIN},
 	};
+	uint64_t now = udma_vu_now_us(), left = now < end ? end - now : 0;
 	int n;
 
 	if (udma_vu_link_has_output(&server->link)) {
 		fds[0].events |= POLLOUT;
 	}
-	n = poll(fds, 3, ANSWER_MS);
-	if (n == 0) {
-		return -ETIMEDOUT;
-	}
+	n = poll(fds, 3, (int)((left + 999) / 1000));
 	if (n > 0 && fds[2].revents != 0) {
 		return -ECANCELED;
+	}
+	if (n == 0 || left == 0) {
+		return -ETIMEDOUT;
 	}
 	if (n > 0 && fds[1].revents != 0) {
 		udma_vu_refuse(server);
@@ -141,18 +143,20 @@ wait_for_client(struct udma_vu_server *server)
 	return n > 0 && (fds[0].revents & POLLOUT) ? udma_vu_link_flush(&server->link) : 0;
 }
 
-/** Waits for the answer to a command of ours, which is the message in hand then. */
+/**
+ * Waits for the answer to a command of ours, which is the message in hand then. Whatever comes in
+ * its place, be it a byte, puts off neither the end of the wait nor that of the server.
+ */
 static int
 wait_for_answer(struct udma_vu_server *server, uint16_t id, uint16_t command)
 {
 	struct udma_vu_message *in = &server->link.in;
+	uint64_t end = udma_vu_now_us() + ANSWER_US;
 
 	for (;;) {
 		int rc = udma_vu_link_receive(&server->link);
 
-		if (rc == 0) {
-			rc = wait_for_client(server);
-		} else if (rc == 1) {
+		if (rc == 1) {
 			if ((in->header.flags & UDMA_VU_TYPE) != UDMA_VU_TYPE_REPLY) {
 				rc = defer(server);
 			} else if (in->header.id == id && in->header.command == command) {
@@ -161,6 +165,9 @@ wait_for_answer(struct udma_vu_server *server, uint16_t id, uint16_t command)
 				rc = 0; /* an answer to nothing */
 			}
 			udma_vu_link_done(&server->link);
+		}
+		if (rc == 0) {
+			rc = wait_for_client(server, end);
 		}
 		if (rc < 0) {
 			return rc;

@@ -8,6 +8,8 @@
 
 #include "host.h"
 
+#include "udma/fault.h"
+
 #include <errno.h>
 
 /* A host of our own: one buffer at address 0, and counters. */
@@ -270,6 +272,63 @@ emu_configuration_access_of_no_bytes(void **state)
 	host_free(h);
 }
 
+/* What it tells of itself */
+
+static void
+emu_completed_counts_what_was_carried_out(void **state)
+{
+	struct udma_emu_config config = {0};
+	struct host *h = host_new(&config);
+
+	(void)state;
+	assert_int_equal(udma_emu_completed(h->emu), 0);
+	put_copy(h, RING, COMPL_UPDATE, SRC, DST, 64, RING + 0x40);
+	put_copy(h, RING + 0x40, 0, SRC, DST, 64, RING + 0x80);
+	put_copy(h, RING + 0x80, 0, 0, DST, 64, RING + 0xC0); /* nothing is there */
+	start_and_run(h, 2);
+	assert_int_equal(udma_emu_completed(h->emu), 2);
+	assert_false(udma_emu_step(h->emu));
+	cfg_wr(h, 0x04, 2, 0x0002); /* no bus master */
+	wr(h, DMACOUNT, 2, 3);
+	assert_false(udma_emu_step(h->emu));
+	assert_int_equal(udma_emu_completed(h->emu), 2);
+	cfg_wr(h, 0x04, 2, 0x0006);
+	run(h);
+	assert_int_equal(rd(h, CHANSTS, 1) & 7, HALTED);
+	assert_int_equal(udma_emu_completed(h->emu), 2);
+	udma_emu_reset(h->emu);
+	assert_int_equal(udma_emu_completed(h->emu), 2);
+	host_free(h);
+}
+
+static void
+emu_resets_counts_resets(void **state)
+{
+	struct udma_emu_config config = {0};
+	struct host *h = host_new(&config);
+	struct udma_fault refused = {.kind = UDMA_FAULT_CONFIG, .value = 0x99};
+	struct udma_fault ones = {.kind = UDMA_FAULT_ONES};
+
+	(void)state;
+	assert_int_equal(udma_emu_resets(h->emu), 0);
+	udma_emu_reset(h->emu);
+	assert_int_equal(udma_emu_resets(h->emu), 1);
+	cfg_wr(h, 0x98, 2, 0x2810);
+	wr(h, CHANCMD, 1, 0x20); /* the channel's */
+	assert_int_equal(udma_emu_resets(h->emu), 1);
+	cfg_wr(h, 0x98, 2, 0xA810);
+	assert_int_equal(udma_emu_resets(h->emu), 2);
+	/* What a fault keeps from the function is none. */
+	assert_int_equal(udma_emu_inject(h->emu, &refused), 0);
+	assert_int_equal(udma_emu_cfg_write(h->emu, 0x98, (uint8_t[]){0x10, 0xA8}, 2), -EIO);
+	assert_int_equal(udma_emu_inject(h->emu, &ones), 0);
+	assert_int_equal(udma_emu_cfg_write(h->emu, 0x98, (uint8_t[]){0x10, 0xA8}, 2), 0);
+	assert_int_equal(udma_emu_resets(h->emu), 2);
+	udma_emu_withdraw(h->emu); /* it is back, as after power-on */
+	assert_int_equal(udma_emu_resets(h->emu), 3);
+	host_free(h);
+}
+
 /* Functions that a host leaves out */
 
 /** Without `read` and `write` there is only what is granted. */
@@ -445,6 +504,8 @@ main(void)
 		cmocka_unit_test(emu_only_steps_touch_memory),
 		cmocka_unit_test(emu_functions_know_nothing_of_each_other),
 		cmocka_unit_test(emu_configuration_access_of_no_bytes),
+		cmocka_unit_test(emu_completed_counts_what_was_carried_out),
+		cmocka_unit_test(emu_resets_counts_resets),
 		cmocka_unit_test(emu_without_read_and_write),
 		cmocka_unit_test(emu_without_interrupt),
 		cmocka_unit_test(emu_answers_beyond_what_was_asked),

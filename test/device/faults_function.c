@@ -11,6 +11,18 @@
 
 #define NO_WORD 0x5555555555555540ull
 
+static struct host *
+host_that_interrupts(uint32_t kinds)
+{
+	struct udma_emu_config config = {.device_id = 0x2021, .interrupts = kinds};
+	struct host *h = host_new(&config);
+
+	wr(h, INTRCTRL, 1, 0x01);
+	wr(h, CHANCTRL, 2, 0x001C);
+	wr(h, CHANCMP, 8, WORD);
+	return h;
+}
+
 /** \return the word after each of three copies, which have one each. */
 static void
 words_of_three(struct host *h, struct udma_fault fault, uint64_t *words)
@@ -63,6 +75,46 @@ fault_doubled_word(void **state)
 	assert_int_equal(words[0], SLOT(0));
 	assert_int_equal(words[1], SLOT(0)); /* for the second time, behind the one of slot 1 */
 	assert_int_equal(words[2], SLOT(2));
+}
+
+static uint64_t g_word; /* when the function interrupts */
+
+static void
+note_word(struct host *h)
+{
+	g_word = get64(h, WORD);
+}
+
+/** Over the next one before that interrupts, be it of a halt, and behind a RESET. */
+static void
+fault_doubled_word_is_over_the_next(void **state)
+{
+	struct host *h = host_that_interrupts(UDMA_EMU_MSIX);
+
+	(void)state;
+	h->on_interrupt = note_word;
+	enable_msix(h, 0x2000);
+	inject(h, (struct udma_fault){.kind = UDMA_FAULT_DOUBLED_WORD, .every = 2, .at = 1});
+	put_copy(h, SLOT(0), COMPL_UPDATE, SOURCE(0), TARGET(0), SIZE, SLOT(1));
+	put_copy(h, SLOT(1), COMPL_UPDATE | INT_EN, SOURCE(1), TARGET(1), SIZE, SLOT(2));
+	start(h, RING);
+	wr(h, DMACOUNT, 2, 1);
+	run(h);
+	wr(h, CHANCMD, 1, RESET);
+	put64(h, WORD, NO_WORD);
+	start(h, SLOT(1));
+	wr(h, DMACOUNT, 2, 1);
+	run(h);
+	assert_int_equal(g_word, SLOT(0));
+	assert_int_equal(rd(h, CHANSTS, 8), SLOT(1) | IDLE);
+	/* The next occasion, and a halt behind it. */
+	put_copy(h, SLOT(2), COMPL_UPDATE, SOURCE(2), TARGET(2), SIZE, SLOT(3));
+	put_copy(h, SLOT(3), COMPL_UPDATE, 0, TARGET(3), SIZE, SLOT(4)); /* nothing is there */
+	wr(h, DMACOUNT, 2, 3);
+	run(h);
+	assert_int_equal(rd(h, CHANSTS, 8) & 7, HALTED);
+	assert_int_equal(get64(h, WORD), SLOT(2));
+	host_free(h);
 }
 
 static void
@@ -174,18 +226,6 @@ fault_late_store_and_a_halt(void **state)
 }
 
 /* ---- Interrupts ---- */
-
-static struct host *
-host_that_interrupts(uint32_t kinds)
-{
-	struct udma_emu_config config = {.device_id = 0x2021, .interrupts = kinds};
-	struct host *h = host_new(&config);
-
-	wr(h, INTRCTRL, 1, 0x01);
-	wr(h, CHANCTRL, 2, 0x001C);
-	wr(h, CHANCMP, 8, WORD);
-	return h;
-}
 
 static void
 fault_lost_interrupt(void **state)
@@ -495,6 +535,7 @@ main(void)
 		FAULT_TEST(fault_lost_word),
 		FAULT_TEST(fault_lost_word_of_a_halt),
 		FAULT_TEST(fault_doubled_word),
+		FAULT_TEST(fault_doubled_word_is_over_the_next),
 		FAULT_TEST(fault_wrong_word),
 		FAULT_TEST(fault_late_store),
 		FAULT_TEST(fault_early_source),

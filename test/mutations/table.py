@@ -390,6 +390,12 @@ MUTATIONS = [
         "	rc = -EIO;\n	if (rc == 0) {\n		forget(chan);"),
 
     # ---- The emulated device ----
+    bug("two commands become one", WATCH, "watch",
+        "	if (control.chancmd == 0) {\n		control.chancmd =",
+        "	{\n		control.chancmd |="),
+    bug("what was stored behind a command is taken for older", WATCH, "watch",
+        "	if (control.chancmd == 0) {\n		control.chancmd =",
+        "	if (0) {\n		control.chancmd ="),
     bug("an IDLE is older than the completion word", "lib/emu/watch.c", "watch",
         "		shadow->dmacount = now.dmacount;\n		udma_emu_watch_publish(watch);",
         "		shadow->dmacount = now.dmacount;"),

@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 
-from ioat import (ACTIVE, CHANCMD, CHANSTS, COMPL_UPDATE, Channel, ENABLE_MSIX, HALTED, INT_EN, INTRCTRL, MSIX_CONTROL,
+from ioat import (ACTIVE, CHANCMD, CHANSTS, COMMAND, COMPL_UPDATE, Channel, ENABLE_MSIX, HALTED, INT_EN, INTRCTRL, MSIX_CONTROL,
                   REARM, REPORT_ERRORS, CHANCTRL, RESET_CHANNEL, assign, heard, is_heard, working)
 from server import Server, run
 from test_command_line import Running, refused
@@ -114,6 +114,29 @@ def test_halt():
         said = [(event["event"], event.get("fault", event.get("chanerr"))) for event in events]
         expect(("injected", "halt:bit=7:at=3") in said and ("halted", 0x80) in said, said)
         channel.works()
+
+
+def test_counts():
+    """The end tells how many descriptors were carried out: none while the engine may not, or hangs"""
+    with Controlled("--json") as server:
+        client = server.client()
+        channel = working(client)
+        channel.add_null()
+        channel.finish()
+        client.write(CONFIG, COMMAND, b"\2\0")
+        channel.add_null()
+        channel.announce()
+        for _ in range(100):
+            expect(channel.status() == channel.slot(0) | ACTIVE, f"{channel.status():#x}")
+        client.write(CONFIG, COMMAND, b"\6\0")
+        channel.finish()
+        tell(server, "hang")
+        three_copies(channel)
+        for _ in range(100):
+            expect(channel.status() == channel.slot(1) | ACTIVE, f"{channel.status():#x}")
+        expect((status := server.end()) == 0, f"status {status}")
+        ended = json.loads(server.output().splitlines()[-1])
+        expect((ended["event"], ended["descriptors"]) == ("ended", 2), ended)
 
 
 def test_delay():
@@ -226,6 +249,28 @@ def test_config():
         expect(client.read(CONFIG, 0, 4) == b"\x86\x80\x21\x20", "the others work")
         tell(server, "withdraw")
         working(client).works()
+
+
+def test_reset_unheard():
+    """A function-level reset of a function that does not answer, or that fails, is none"""
+    for options in ((), ("--polled",)):
+        with Controlled("--json", *options) as server:
+            client = server.client()
+
+            def resets(server=server):
+                return [json.loads(line)["event"] for line in server.output().splitlines()].count("reset")
+
+            at_start = resets()
+            for fault, write in (("ones", lambda: client.write(CONFIG, 0x99, b"\xa8")),
+                                 ("config:offset=0x99", lambda: client.refused(
+                                     REGION_WRITE, region_write(CONFIG, 0x99, b"\xa8"), {errno.EIO}))):
+                tell(server, fault)
+                write()
+                tell(server, "withdraw")
+            before = resets()
+            client.write(CONFIG, 0x99, b"\xa8")
+            wait_until(lambda: resets() > before, "the reset is not told of")
+            expect(resets() == at_start + 1, f"{resets() - at_start} resets are told of")
 
 
 def test_lines():

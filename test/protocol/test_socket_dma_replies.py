@@ -2,14 +2,17 @@
 """Section 9: what a client may answer to DMA_READ and DMA_WRITE, and what it may do instead."""
 
 import errno
+import threading
+import time
 
 from ioat import CHANERR, HALTED, Memory, READ_ERRORS, WRITE_ERRORS, working
-from server import run, served
+from server import Server, run, served
 from socket_memory import (DATA, FAR, RING, await_command, by_socket, collect, error_reply,
                            expect_completed, post_doorbell, span, with_limit)
 from tap import expect
-from vfio_user import (Closed, DMA_MAP, DMA_READ, DMA_UNMAP, DMA_WRITE, GET_INFO, NO_REPLY, REPLY,
-                       RESET, VERSION, dma_header, dma_map, dma_unmap, get_info, message, version)
+from vfio_user import (Closed, DMA_MAP, DMA_READ, DMA_UNMAP, DMA_WRITE, GET_INFO, NO_REPLY, PATIENCE,
+                       REPLY, RESET, VERSION, dma_header, dma_map, dma_unmap, get_info, message,
+                       version)
 
 
 @served(sockets=2)
@@ -30,6 +33,57 @@ def test_never_answered(server):
     except Closed:
         pass
     other.works()
+
+
+def await_question(client):
+    """A client that the server has asked for something, and waits for."""
+    channel = by_socket(client)
+    channel.add_null()
+    post_doorbell(channel)
+    expect(await_command(client)[0].command == DMA_READ, "DMA_READ")
+    return client
+
+
+REPLY_TO_NOTHING = message(DMA_READ, b"", 0x9999, REPLY)
+
+
+@served(sockets=3)
+def test_anything_but_an_answer(server):
+    """Bytes, replies to nothing and commands: each now and then, they do not put off the end"""
+    says = (iter(message(DMA_READ, bytes(10000), 0x9999, REPLY)[i:i + 1] for i in range(10000)),
+            iter([REPLY_TO_NOTHING] * 10000),
+            iter([message(GET_INFO, get_info())] * 1000))
+    talking = [(await_question(server.client(i)), pieces) for i, pieces in enumerate(says)]
+    give_up = time.monotonic() + PATIENCE
+    while talking:
+        expect(time.monotonic() < give_up, f"{len(talking)} clients are not given up")
+        for client, pieces in talking[:]:
+            try:
+                client.send(next(pieces))
+            except Closed:
+                talking.remove((client, pieces))
+        time.sleep(0.2)
+
+
+def test_told_to_end_while_flooded():
+    """Told to end while replies to nothing come without a pause, the server ends with status 0"""
+    server = Server()
+    client = await_question(server.client())
+
+    def flood():
+        try:
+            while True:
+                client.send(REPLY_TO_NOTHING * 10000)
+        except Closed:
+            pass
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    try:
+        expect((status := server.end()) == 0, f"status {status}:\n{server.errors()}")
+    finally:
+        server.remove()
+        flooding.join()
 
 
 @served()

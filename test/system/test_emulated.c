@@ -5,6 +5,7 @@
  * are those of the hardware reference.
  */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "spdk/ioat.h"
+#include "udma/fault.h"
 
 static struct spdk_pci_device *g_devices[8];
 static unsigned g_count;
@@ -78,6 +80,28 @@ bar_0_has_16_kib_and_there_is_no_other(void **state)
 	assert_int_equal(size, 16384);
 	assert_int_equal(spdk_pci_device_unmap_bar(g_devices[0], 0, bar), 0);
 	assert_true(spdk_pci_device_map_bar(g_devices[0], 2, &bar, &bus, &size) < 0);
+}
+
+/** INTRDELAY stays as it was stored, whether or not the function has seen it yet. */
+static void
+refused_reset_takes_no_store_back(void **state)
+{
+	const struct udma_fault fault = {.kind = UDMA_FAULT_CONFIG, .value = 0x99, .every = 1};
+	uint64_t bus, size;
+	void *bar;
+
+	(void)state;
+	assert_int_equal(spdk_pci_device_map_bar(g_devices[0], 0, &bar, &bus, &size), 0);
+	assert_int_equal(udma_fault_inject(g_devices[0], &fault), 0);
+	for (uint16_t i = 1; i <= 1000; i++) {
+		uint16_t *intrdelay = (uint16_t *)((char *)bar + 0x0c);
+
+		__atomic_store_n(intrdelay, i, __ATOMIC_RELEASE);
+		assert_int_equal(spdk_pci_device_cfg_write8(g_devices[0], 0xa8, 0x99), -EIO);
+		assert_int_equal(__atomic_load_n(intrdelay, __ATOMIC_ACQUIRE), i);
+	}
+	assert_int_equal(udma_fault_withdraw(g_devices[0]), 0);
+	assert_int_equal(spdk_pci_device_unmap_bar(g_devices[0], 0, bar), 0);
 }
 
 static bool
@@ -195,6 +219,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(identity_is_8086_2021, start, end),
 		cmocka_unit_test_setup_teardown(bar_0_has_16_kib_and_there_is_no_other, start, end),
 		cmocka_unit_test_setup_teardown(function_level_reset_shows_at_once, start, end),
+		cmocka_unit_test_setup_teardown(refused_reset_takes_no_store_back, start, end),
 		cmocka_unit_test(generations_have_their_ids),
 		cmocka_unit_test(bad_requests_for_emulation_are_refused),
 	};

@@ -10,6 +10,10 @@
 
 #include "spdk/ioat_spec.h"
 
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #define DESCRIPTORS 4
 
 static union spdk_ioat_hw_desc g_ring[DESCRIPTORS + 1] __attribute__((aligned(64)));
@@ -199,6 +203,92 @@ announced_descriptors_show_before_they_are_carried_out(void **state)
 	assert_int_equal(polled->regs->chansts, SPDK_IOAT_CHANSTS_ACTIVE);
 }
 
+/* What a driver stores between two loads of one look: the BAR lies across two pages, CHANCMD in the
+ * first, CHAINADDR in the second, which faults when it is loaded. */
+#define SECOND_PAGE_BEGINS offsetof(struct spdk_ioat_registers, chansts)
+
+static struct {
+	uint8_t *second_page;
+	size_t page_size;
+	uint8_t chancmd;
+	uint64_t chainaddr; /* stored at once behind it; 0: is not */
+	volatile struct spdk_ioat_registers *regs;
+	volatile bool faulted;
+} g_between;
+
+static void
+on_fault(int signal)
+{
+	(void)signal;
+	if (g_between.faulted) {
+		abort();
+	}
+	g_between.faulted = true;
+	mprotect(g_between.second_page, g_between.page_size, PROT_READ | PROT_WRITE);
+	g_between.regs->chancmd = g_between.chancmd;
+	if (g_between.chainaddr != 0) {
+		g_between.regs->chainaddr = g_between.chainaddr;
+	}
+}
+
+/** A look, while which a driver stores what `g_between` says. */
+static void
+look_meanwhile(struct polled *polled, uint8_t chancmd, uint8_t chancmd_between, uint64_t chainaddr)
+{
+	const struct sigaction catch = {.sa_handler = on_fault};
+	struct sigaction before;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = 2 * page + UDMA_EMU_BAR_SIZE;
+	uint8_t *memory =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	polled->watch.bar = memory + page - SECOND_PAGE_BEGINS;
+	polled->regs = (volatile struct spdk_ioat_registers *)polled->watch.bar;
+	udma_emu_watch_publish_all(&polled->watch);
+	g_between.second_page = memory + page;
+	g_between.page_size = page;
+	g_between.chancmd = chancmd_between;
+	g_between.chainaddr = chainaddr;
+	g_between.regs = polled->regs;
+	g_between.faulted = false;
+	polled->regs->chancmd = chancmd;
+	assert_int_equal(sigaction(SIGSEGV, &catch, &before), 0);
+	assert_int_equal(mprotect(memory + page, page, PROT_NONE), 0);
+	udma_emu_watch_look(&polled->watch);
+	sigaction(SIGSEGV, &before, NULL);
+	assert_true(g_between.faulted);
+}
+
+/** DPDK does not wait for SUSPEND (section 14.3). */
+static void
+command_that_another_replaces_is_carried_out_before_it(void **state)
+{
+	struct polled *polled = *state;
+	uint32_t chanerr_int;
+
+	look_meanwhile(polled, SPDK_IOAT_CHANCMD_SUSPEND, SPDK_IOAT_CHANCMD_RESET, 0);
+	/* Both at once are no command: CHANERR bit 5 (section 11). RESET clears that, not this. */
+	assert_int_equal(udma_emu_cfg_read(polled->watch.emu, 0x180, &chanerr_int, 4), 0);
+	assert_int_equal(chanerr_int, 0);
+	assert_int_equal(polled->regs->chancmd, SPDK_IOAT_CHANCMD_RESET);
+	assert_true(udma_emu_watch_look(&polled->watch));
+	assert_int_equal(polled->regs->chancmd, 0);
+	assert_int_equal(polled->regs->chanerr, 0);
+}
+
+static void
+chain_stored_behind_reset_during_a_look_arms(void **state)
+{
+	struct polled *polled = *state;
+
+	look_meanwhile(polled, 0, SPDK_IOAT_CHANCMD_RESET, 0x1000);
+	assert_int_equal(polled->regs->chancmd, 0);
+	udma_emu_watch_look(&polled->watch);
+	udma_emu_watch_publish(&polled->watch);
+	assert_int_equal(polled->regs->chansts, SPDK_IOAT_CHANSTS_ARMED);
+	assert_int_equal(polled->regs->chainaddr, 0x1000);
+}
+
 int
 main(void)
 {
@@ -214,6 +304,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(chain_stored_behind_reset_arms, create, destroy),
 		cmocka_unit_test_setup_teardown(
 			announced_descriptors_show_before_they_are_carried_out, create, destroy),
+		cmocka_unit_test_setup_teardown(
+			command_that_another_replaces_is_carried_out_before_it, create, destroy),
+		cmocka_unit_test_setup_teardown(chain_stored_behind_reset_during_a_look_arms,
+						create, destroy),
 	};
 
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
