@@ -3,9 +3,10 @@
 /** \file
  * udma setup: what its files tell each other.
  *
- * A run is: read the machine (setup_machine.c), decide (setup_config.c), and for each change first
- * record in the journal what was there (setup_journal.c), then make it (setup_bind.c,
- * setup_owner.c, setup_huge.c). reset walks the journal backwards with the same calls.
+ * A run is: lock out others and read the journal (setup_journal.c), then the machine
+ * (setup_machine.c), decide (setup_config.c), and for each change first record what was there,
+ * then make it (setup_bind.c, setup_owner.c, setup_huge.c). reset walks the journal backwards with
+ * the same calls.
  */
 
 #ifndef UDMA_TOOL_SETUP_H

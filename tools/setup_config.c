@@ -283,22 +283,22 @@ int
 setup_config(const struct setup_options *options)
 {
 	struct setup_machine machine;
-	int status = setup_machine_read(&machine);
+	int status = setup_journal_open(!options->persistent);
 
 	if (status != STATUS_OK) {
 		return status;
 	}
-	if (machine.count == 0) {
+	/* Behind the lock: until then another run may change what is read. */
+	status = setup_machine_read(&machine);
+	if (status == STATUS_OK && machine.count == 0) {
 		complain(
 			"no I/OAT channel: this machine has none, and nothing is changed; emulated "
 			"ones (--emulate) need no setup");
-		return STATUS_USAGE;
-	}
-	status = setup_journal_open(!options->persistent);
-	if (status == STATUS_OK) {
+		status = STATUS_USAGE;
+	} else if (status == STATUS_OK) {
 		status = config(&machine, options);
-		setup_journal_close();
 	}
 	setup_machine_free(&machine);
+	setup_journal_close();
 	return status;
 }

@@ -222,7 +222,7 @@ def test_nothing_there():
     expect("no I/OAT channel\n" in setup(machine, "status").stdout, "status")
     expect("nothing to reset" in setup(machine, "reset").stdout, "reset")
     expect(machine.snapshot() == before, "nothing has changed")
-    os.mkdir("empty")
+    os.makedirs("empty/run")
     udma("setup", "config", "--root=empty", status=2)
     answer = udma("setup", "status", "--root=empty")
     expect("no hugepages" in answer.stdout and "not known" in answer.stdout, answer.stdout)
