@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Hugepages: how many there are on each node, and more of them. There are never made fewer, except
- * by reset. */
+/* Hugepages: how many there are on each node, and more of those that the library takes. There are
+ * never made fewer, except by reset. */
 
 #include "setup.h"
 #include "tool.h"
 
+#include "env/dma_chunk.h"
 #include "env/sysfs.h"
 #include "spdk/string.h"
 
@@ -17,8 +18,7 @@
 
 #define NODES          "/sys/devices/system/node"
 #define ALL_NODES      "/sys/kernel/mm"
-#define MEMINFO_BYTES  16384
-#define USUAL_KB       2048
+#define PAGE_KB        ((1u << UDMA_HUGE_SHIFT) / 1024)
 #define MOST_PAGES     (1ul << 40)
 #define MOST_NODE      4095
 #define EACH_NODE_SIGN "nodes_hp["
@@ -94,21 +94,6 @@ setup_each_pages(void (*fn)(void *ctx, const struct setup_pages *pages), void *c
 		setup_path(path, "%s", visit.folder);
 		setup_each_name(path, visit_size, &visit);
 	}
-}
-
-/** The size that MAP_HUGETLB gives. */
-static unsigned
-usual_kilobytes(void)
-{
-	char text[MEMINFO_BYTES], *line;
-	unsigned kilobytes;
-
-	if (udma_sysfs_read(text, sizeof(text), "../proc/meminfo") == 0 &&
-	    (line = strstr(text, "Hugepagesize:")) != NULL &&
-	    sscanf(line, "Hugepagesize: %u kB", &kilobytes) == 1 && kilobytes > 0) {
-		return kilobytes;
-	}
-	return USUAL_KB;
 }
 
 /* ---- What is wanted ---- */
@@ -195,7 +180,7 @@ setup_read_requests(const struct setup_options *options, struct setup_requests *
 	bool good;
 
 	memset(requests, 0, sizeof(*requests));
-	requests->kilobytes = usual_kilobytes();
+	requests->kilobytes = PAGE_KB;
 	size = (uint64_t)requests->kilobytes * 1024;
 	count = options->huge_pages != 0 ? options->huge_pages
 					 : (options->huge_bytes + size - 1) / size;

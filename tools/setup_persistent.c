@@ -5,7 +5,11 @@
 #include "setup.h"
 #include "tool.h"
 
+#include "env/sysfs.h"
+
 #include <string.h>
+
+#define MEMINFO_BYTES 16384
 
 /** A pattern that matches functions: those that are wanted, or all. */
 static void
@@ -83,15 +87,31 @@ print_modules(const struct setup_machine *machine)
 	}
 }
 
-/** sysctl knows no nodes; systemd-tmpfiles writes to a file. */
+/** Whether a size of hugepages is the kernel's default, which sysctl sets the number of. */
+static bool
+is_default_size(unsigned kilobytes)
+{
+	char text[MEMINFO_BYTES], *line;
+	unsigned usual;
+
+	return udma_sysfs_read(text, sizeof(text), "../proc/meminfo") == 0 &&
+	       (line = strstr(text, "Hugepagesize:")) != NULL &&
+	       sscanf(line, "Hugepagesize: %u kB", &usual) == 1 && usual == kilobytes;
+}
+
+/** sysctl knows no nodes, and one size; systemd-tmpfiles writes to a file. */
 static void
 print_pages(const struct setup_requests *requests)
 {
-	if (requests->all_nodes) {
+	if (requests->all_nodes && is_default_size(requests->kilobytes)) {
 		printf("\n# /etc/sysctl.d/60-udma.conf\nvm.nr_hugepages = %lu\n", requests->total);
 		return;
 	}
 	puts("\n# /etc/tmpfiles.d/udma.conf");
+	if (requests->all_nodes) {
+		printf("w /sys/kernel/mm/hugepages/hugepages-%ukB/nr_hugepages - - - - %lu\n",
+		       requests->kilobytes, requests->total);
+	}
 	for (unsigned i = 0; i < requests->count; i++) {
 		printf("w /sys/devices/system/node/node%d/hugepages/hugepages-%ukB/nr_hugepages"
 		       " - - - - %lu\n",

@@ -228,57 +228,6 @@ def test_nothing_there():
     expect("no hugepages" in answer.stdout and "not known" in answer.stdout, answer.stdout)
 
 
-def test_hugepages():
-    """setup: hugepages come in equal shares, or where they are asked for; never fewer than before"""
-    for number, (args, before, after) in enumerate((
-            ((), (0, 0), ("512", "512")),
-            (("--huge-mem=256M",), (0, 0), ("64", "64")),
-            (("--huge-pages=3",), (0, 0), ("2", "2")),
-            (("--huge-pages=8",), (100, 0), ("100", "4")),
-            (("--huge-pages=8", "--huge-nodes=1"), (0, 0), ("0", "8")),
-            (("--huge-pages=8", "--huge-nodes=0,1"), (0, 0), ("8", "8")),
-            (("--huge-pages=8", "--huge-nodes=nodes_hp[0]=5,1"), (0, 0), ("5", "8")),
-            (("--no-huge",), (3, 4), ("3", "4")))):
-        machine = one_function(root=f"machine-{number}")
-        machine.add_pages(0, before[0])
-        machine.add_pages(1, before[1])
-        setup(machine, "config", *args)
-        expect((machine.pages(0), machine.pages(1)) == after, (args, machine.pages(0)))
-        setup(machine, "reset")
-        expect((machine.pages(0), machine.pages(1)) == tuple(map(str, before)), args)
-
-
-def test_hugepages_on_one_node():
-    """setup: a node without hugepages gets none; asked for by its number, it is named"""
-    machine = one_function()
-    os.makedirs(machine.path("sys/devices/system/node/node1"))
-    setup(machine, "config")
-    expect(machine.pages(0) == "1024", machine.pages(0))
-    answer = setup(machine, "config", "--huge-nodes=0,1", status=1)
-    one_error_line(answer.stderr, "node 1 has no hugepages of 2048 kB")
-
-
-def test_hugepages_without_nodes():
-    """setup: a kernel that does not know nodes has hugepages, too"""
-    machine = one_function(nodes=())
-    folder = "sys/kernel/mm/hugepages/hugepages-2048kB"
-    machine.write(f"{folder}/nr_hugepages", "7\n")
-    setup(machine, "config", "--huge-pages=9")
-    expect(machine.read(f"{folder}/nr_hugepages") == "9", "9")
-    setup(machine, "reset")
-    expect(machine.read(f"{folder}/nr_hugepages") == "7", "7")
-
-
-def test_hugepages_that_fail():
-    """setup: hugepages that cannot be made are named; what else has been done stays, for reset"""
-    machine = one_function(nodes=(0, 1))
-    machine.spoil("sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages")
-    answer = setup(machine, "config", status=1)
-    expect("node1/hugepages/hugepages-2048kB/nr_hugepages: Is a directory" in answer.stderr,
-           answer.stderr)
-    expect(machine.pages(0) == "512" and machine.driver(ONE) == "vfio-pci", "the rest")
-
-
 def test_user():
     """setup: --user gets the group's file, and loses it by reset; an unknown one changes nothing"""
     name = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
