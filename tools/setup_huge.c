@@ -227,6 +227,12 @@ write_count(const char *file, unsigned long count)
 		return rc;
 	}
 	rc = udma_sysfs_read_number(&now, 0, LONG_MAX, "%s", file + strlen("/sys/"));
+	if (rc == 0 && (unsigned long)now > count) {
+		complain("%s: %lu pages are to be left, and there are %ld: a process has more than "
+			 "that in use; end it, then 'udma setup reset' again",
+			 path, count, now);
+		return -EBUSY;
+	}
 	if (rc != 0 || (unsigned long)now != count) {
 		complain("%s: %lu pages were asked for, and there are %ld: memory is short or in "
 			 "pieces; ask for fewer (--huge-mem), or right after the boot",

@@ -4,7 +4,7 @@
 import os
 import sys
 
-from machine import one_function, ONE, setup
+from machine import BOOT, JOURNAL, one_function, ONE, setup
 from tap import expect, one_error_line, run
 
 
@@ -57,6 +57,23 @@ def test_hugepages_that_fail():
     expect("node1/hugepages/hugepages-2048kB/nr_hugepages: Is a directory" in answer.stderr,
            answer.stderr)
     expect(machine.pages(0) == "512" and machine.driver(ONE) == "vfio-pci", "the rest")
+
+
+def test_reset_of_pages_in_use():
+    """setup: hugepages that a process still has are named as that, and the next reset takes them"""
+    file = "sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages"
+    machine = one_function()
+    os.unlink(machine.path(file))
+    # A file of this kernel that stays at a larger number when 0 is written.
+    machine.link(file, "/proc/self/timerslack_ns")
+    machine.write(JOURNAL, f"udma setup 1 boot {BOOT}\npages\t/{file}\t0\t\n")
+    answer = setup(machine, "reset", status=1)
+    one_error_line(answer.stderr, file, "a process", "in use", "'udma setup reset' again")
+    expect("memory is short" not in answer.stderr, answer.stderr)
+    os.unlink(machine.path(file))
+    machine.write(file, "7\n")
+    setup(machine, "reset")
+    expect(machine.pages(0) == "0" and not os.path.exists(machine.path(JOURNAL)), machine.pages(0))
 
 
 def with_default_of_1g(**options):
