@@ -18,7 +18,7 @@ Usage: sudo [VARIABLE=VALUE …] scripts/setup.sh [VERB] [OPTION of `udma setup`
 Variables:
 
   HUGEMEM          hugepages in MiB (default 2048), in all, or on each node of HUGENODE
-  NRHUGE           the same, as a number of pages
+  NRHUGE           the same, as a number of pages; 0: none are made
   HUGENODE         NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64
   SKIP_HUGE        yes: leave hugepages alone
   PCI_ALLOWED      addresses of channels, with blanks between them: these only;

@@ -36,7 +36,7 @@ static const char help[] =
 	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU)\n"
 	"  --huge-mem=SIZE         hugepages, of 2M each, in all (default 2G), or on each of\n"
 	"                          --huge-nodes\n"
-	"  --huge-pages=N          the same, as a number of pages\n"
+	"  --huge-pages=N          the same, as a number of pages; 0: none are made\n"
 	"  --huge-nodes=LIST       on these NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64\n"
 	"  --no-huge               leave hugepages alone\n"
 	"  --force                 also take channels that the kernel uses: it may crash where a\n"
@@ -123,12 +123,12 @@ take_value(int option, const char *value, struct setup_options *options)
 		options->driver = value;
 		return check_driver(value);
 	case OPTION_HUGE_MEM:
-		return option_size("--huge-mem", value, 1, MOST_HUGE_BYTES, &options->huge_bytes);
+		return option_size("--huge-mem", value, 0, MOST_HUGE_BYTES, &options->huge_bytes);
 	case OPTION_HUGE_NODES:
 		options->huge_nodes = value;
 		return STATUS_OK;
 	case OPTION_HUGE_PAGES:
-		return option_number("--huge-pages", value, 1, MOST_HUGE_BYTES >> 12,
+		return option_number("--huge-pages", value, 0, MOST_HUGE_BYTES >> 12,
 				     &options->huge_pages);
 	default:
 		options->user = value;
@@ -249,7 +249,10 @@ setup_main(int argc, char **argv)
 		{"user", required_argument, NULL, OPTION_USER},
 		{NULL, 0, NULL, 0},
 	};
-	struct command command = {.options = {.huge_bytes = USUAL_HUGE_BYTES}, .root = ""};
+	struct command command = {
+		.options = {.huge_bytes = USUAL_HUGE_BYTES, .huge_pages = SETUP_BY_BYTES},
+		.root = "",
+	};
 	const struct verb *verb;
 	int option, status;
 

@@ -20,12 +20,14 @@
 #define USER_BYTES   160
 #define GROUP_BYTES  512
 
+#define SETUP_BY_BYTES UINT64_MAX
+
 struct setup_options {
 	const char *allowed, *blocked; /* lists of addresses; NULL for none */
 	const char *driver;            /* NULL: the one that fits */
 	const char *user;              /* who gets the groups; NULL: nobody */
 	uint64_t huge_bytes;           /* in all, or on each of `huge_nodes` */
-	uint64_t huge_pages;           /* the same as a number; 0: go by huge_bytes */
+	uint64_t huge_pages;           /* the same as a number; or SETUP_BY_BYTES */
 	const char *huge_nodes;        /* NULL: all */
 	bool no_huge, force, json, persistent;
 };
@@ -130,7 +132,8 @@ int setup_journal_forget(const struct setup_record *record);
 
 /* ---- Hugepages ---- */
 
-#define SETUP_NODES 64
+/* As many as a kernel can be built for. */
+#define SETUP_NODES 1024
 
 /** Hugepages that are wanted on a node. */
 struct setup_request {

@@ -20,7 +20,7 @@
 #define ALL_NODES      "/sys/kernel/mm"
 #define PAGE_KB        ((1u << UDMA_HUGE_SHIFT) / 1024)
 #define MOST_PAGES     (1ul << 40)
-#define MOST_NODE      4095
+#define MOST_NODE      (SETUP_NODES - 1)
 #define EACH_NODE_SIGN "nodes_hp["
 
 /* ---- Reading ---- */
@@ -123,6 +123,19 @@ parse_node(const char *word, struct setup_request *request)
 	return true;
 }
 
+/** Of two requests for a node the later one counts. */
+static void
+request_pages(struct setup_requests *requests, const struct setup_request *request)
+{
+	unsigned i = 0;
+
+	while (i < requests->count && requests->list[i].node != request->node) {
+		i++;
+	}
+	requests->list[i] = *request;
+	requests->count += i == requests->count;
+}
+
 static bool
 parse_nodes(char *text, unsigned long count, struct setup_requests *requests)
 {
@@ -134,10 +147,10 @@ parse_nodes(char *text, unsigned long count, struct setup_requests *requests)
 		if (word[0] == '\0') {
 			continue;
 		}
-		if (requests->count == SETUP_NODES || !parse_node(word, &request)) {
+		if (!parse_node(word, &request)) {
 			return false;
 		}
-		requests->list[requests->count++] = request;
+		request_pages(requests, &request);
 	}
 	return requests->count > 0;
 }
@@ -160,6 +173,10 @@ share_out(unsigned long count, struct setup_requests *requests)
 {
 	struct node_count sum = {.kilobytes = requests->kilobytes};
 
+	requests->all_nodes = true;
+	if (count == 0) {
+		return STATUS_OK;
+	}
 	setup_each_pages(count_node, &sum);
 	if (sum.nodes == 0) {
 		complain("hugepages of %u kB cannot be made: the kernel has none; --no-huge leaves "
@@ -167,7 +184,6 @@ share_out(unsigned long count, struct setup_requests *requests)
 			 requests->kilobytes);
 		return STATUS_FAILED;
 	}
-	requests->all_nodes = true;
 	requests->list[0].count = (count + sum.nodes - 1) / sum.nodes;
 	return STATUS_OK;
 }
@@ -182,8 +198,8 @@ setup_read_requests(const struct setup_options *options, struct setup_requests *
 	memset(requests, 0, sizeof(*requests));
 	requests->kilobytes = PAGE_KB;
 	size = (uint64_t)requests->kilobytes * 1024;
-	count = options->huge_pages != 0 ? options->huge_pages
-					 : (options->huge_bytes + size - 1) / size;
+	count = options->huge_pages != SETUP_BY_BYTES ? options->huge_pages
+						      : (options->huge_bytes + size - 1) / size;
 	requests->total = count;
 	if (options->huge_nodes == NULL) {
 		return share_out(count, requests);
@@ -192,9 +208,9 @@ setup_read_requests(const struct setup_options *options, struct setup_requests *
 	good = copy != NULL && parse_nodes(copy, count, requests);
 	free(copy);
 	if (!good) {
-		complain("--huge-nodes is '%s'; NUMA nodes are expected, as in 0,1 or "
+		complain("--huge-nodes is '%s'; NUMA nodes, 0 to %d, are expected, as in 0,1 or "
 			 "nodes_hp[0]=512,nodes_hp[1]=64",
-			 options->huge_nodes);
+			 options->huge_nodes, MOST_NODE);
 		return STATUS_USAGE;
 	}
 	return STATUS_OK;

@@ -99,10 +99,24 @@ is_default_size(unsigned kilobytes)
 	       sscanf(line, "Hugepagesize: %u kB", &usual) == 1 && usual == kilobytes;
 }
 
+static bool
+is_any_wanted(const struct setup_requests *requests)
+{
+	bool any = requests->all_nodes && requests->total > 0;
+
+	for (unsigned i = 0; i < requests->count; i++) {
+		any = any || requests->list[i].count > 0;
+	}
+	return any;
+}
+
 /** sysctl knows no nodes, and one size; systemd-tmpfiles writes to a file. */
 static void
 print_pages(const struct setup_requests *requests)
 {
+	if (!is_any_wanted(requests)) {
+		return;
+	}
 	if (requests->all_nodes && is_default_size(requests->kilobytes)) {
 		printf("\n# /etc/sysctl.d/60-udma.conf\nvm.nr_hugepages = %lu\n", requests->total);
 		return;
@@ -113,6 +127,9 @@ print_pages(const struct setup_requests *requests)
 		       requests->kilobytes, requests->total);
 	}
 	for (unsigned i = 0; i < requests->count; i++) {
+		if (requests->list[i].count == 0) {
+			continue;
+		}
 		printf("w /sys/devices/system/node/node%d/hugepages/hugepages-%ukB/nr_hugepages"
 		       " - - - - %lu\n",
 		       requests->list[i].node, requests->kilobytes, requests->list[i].count);

@@ -394,7 +394,7 @@ def test_bad_usage():
             (("config", "--driver=../evil"), ("'../evil'", "vfio-pci")),
             (("config", "--driver="), ("--driver",)),
             (("config", "--huge-mem=much"), ("--huge-mem", "'much'")),
-            (("config", "--huge-pages=0"), ("--huge-pages", "'0'")),
+            (("config", "--huge-pages=-1"), ("--huge-pages", "'-1'")),
             *((("config", "--huge-nodes=" + nodes), ("--huge-nodes", f"'{nodes}'"))
               for nodes in ("", "x", "-1", "0x1", "nodes_hp[0]", "nodes_hp[0]=", "nodes_hp[0]=-5",
                             "99999999999"))):

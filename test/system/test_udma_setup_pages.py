@@ -18,11 +18,15 @@ def test_hugepages():
             (("--huge-pages=8", "--huge-nodes=1"), (0, 0), ("0", "8")),
             (("--huge-pages=8", "--huge-nodes=0,1"), (0, 0), ("8", "8")),
             (("--huge-pages=8", "--huge-nodes=nodes_hp[0]=5,1"), (0, 0), ("5", "8")),
+            (("--huge-pages=0",), (3, 0), ("3", "0")),
+            (("--huge-mem=0",), (3, 0), ("3", "0")),
+            (("--huge-pages=0", "--huge-nodes=0,nodes_hp[1]=8"), (0, 0), ("0", "8")),
             (("--no-huge",), (3, 4), ("3", "4")))):
         machine = one_function(root=f"machine-{number}")
         machine.add_pages(0, before[0])
         machine.add_pages(1, before[1])
         setup(machine, "config", *args)
+        expect(machine.driver(ONE) == "vfio-pci", args)
         expect((machine.pages(0), machine.pages(1)) == after, (args, machine.pages(0)))
         setup(machine, "reset")
         expect((machine.pages(0), machine.pages(1)) == tuple(map(str, before)), args)
@@ -57,6 +61,30 @@ def test_hugepages_that_fail():
     expect("node1/hugepages/hugepages-2048kB/nr_hugepages: Is a directory" in answer.stderr,
            answer.stderr)
     expect(machine.pages(0) == "512" and machine.driver(ONE) == "vfio-pci", "the rest")
+
+
+def test_no_hugepages():
+    """setup: no hugepages are had also where the kernel has none, and in the persistent form"""
+    machine = one_function(nodes=())
+    for option in ("--huge-pages=0", "--huge-mem=0"):
+        setup(machine, "config", option)
+        answer = setup(machine, "config", option, "--persistent")
+        expect("hugepages" not in answer.stdout, answer.stdout)
+    answer = setup(machine, "config", "--persistent", "--huge-nodes=nodes_hp[0]=0,nodes_hp[1]=3")
+    expect("node1" in answer.stdout and "node0" not in answer.stdout, answer.stdout)
+
+
+def test_many_nodes():
+    """setup: a request may name each node that a kernel can have, and say so of one more"""
+    machine = one_function()
+    machine.add_pages(1023, 0)
+    setup(machine, "config", "--huge-pages=8", "--huge-nodes=" + "0," * 2000 + "1023")
+    expect((machine.pages(0), machine.pages(1023)) == ("8", "8"), machine.pages(0))
+    listed = ",".join(f"nodes_hp[{node}]=1" for node in range(1024))
+    answer = setup(machine, "config", "--huge-nodes=" + listed, status=1)
+    expect(answer.stderr.count(" has no hugepages of 2048 kB") == 1022, answer.stderr[-200:])
+    answer = setup(machine, "config", "--huge-nodes=1024", status=2)
+    one_error_line(answer.stderr, "--huge-nodes", "'1024'", "0 to 1023")
 
 
 def test_reset_of_pages_in_use():
