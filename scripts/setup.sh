@@ -21,8 +21,8 @@ Variables:
   NRHUGE           the same, as a number of pages; 0: none are made
   HUGENODE         NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64
   SKIP_HUGE        yes: leave hugepages alone
-  PCI_ALLOWED      addresses of channels, with blanks between them: these only;
-                   none: hugepages alone
+  PCI_ALLOWED      addresses of channels, with blanks or newlines between them:
+                   these only; none: hugepages alone, with or without a channel
   PCI_BLOCKED      not these
   TARGET_USER      give the channels to this user (vfio-pci with an IOMMU)
   DRIVER_OVERRIDE  bind to this driver

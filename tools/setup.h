@@ -20,6 +20,9 @@
 #define USER_BYTES   160
 #define GROUP_BYTES  512
 
+/* Between the words of a list. */
+#define SETUP_SEPARATORS ", \t\n\v\f\r"
+
 #define SETUP_BY_BYTES UINT64_MAX
 
 struct setup_options {

@@ -23,7 +23,7 @@ find_in_list(const char *option, const char *list, const struct spdk_pci_addr *a
 	int status = copy != NULL ? STATUS_OK : STATUS_FAILED;
 
 	*found = false;
-	while (status == STATUS_OK && (word = strsep(&rest, ", ")) != NULL) {
+	while (status == STATUS_OK && (word = strsep(&rest, SETUP_SEPARATORS)) != NULL) {
 		struct spdk_pci_addr listed;
 
 		if (word[0] == '\0') {
@@ -41,6 +41,23 @@ find_in_list(const char *option, const char *list, const struct spdk_pci_addr *a
 	return status;
 }
 
+/** Whether a list has this one word; "" if it is to have none. */
+static bool
+is_only(const char *list, const char *word)
+{
+	const char *start = list + strspn(list, SETUP_SEPARATORS);
+	const char *end = start + strlen(word);
+
+	return strncmp(start, word, strlen(word)) == 0 &&
+	       end[strspn(end, SETUP_SEPARATORS)] == '\0';
+}
+
+static bool
+is_for_no_channel(const struct setup_options *options)
+{
+	return options->allowed != NULL && is_only(options->allowed, NO_CHANNEL);
+}
+
 /** Applies --allow and --block. */
 static int
 choose(struct setup_function *function, const struct setup_options *options)
@@ -48,9 +65,9 @@ choose(struct setup_function *function, const struct setup_options *options)
 	bool allowed = true, blocked = false;
 	int status = STATUS_OK;
 
-	if (options->allowed != NULL && strcmp(options->allowed, NO_CHANNEL) == 0) {
+	if (is_for_no_channel(options)) {
 		allowed = false;
-	} else if (options->allowed != NULL && options->allowed[0] != '\0') {
+	} else if (options->allowed != NULL && !is_only(options->allowed, "")) {
 		status = find_in_list("--allow", options->allowed, &function->pci.addr, &allowed);
 	}
 	if (status == STATUS_OK && options->blocked != NULL) {
@@ -171,7 +188,7 @@ warn_of_iommu(const struct setup_function *function)
 static int
 choose_all(struct setup_machine *machine, const struct setup_options *options)
 {
-	bool any = options->allowed != NULL && strcmp(options->allowed, NO_CHANNEL) == 0;
+	bool any = is_for_no_channel(options);
 
 	for (unsigned i = 0; i < machine->count; i++) {
 		struct setup_function *function = &machine->list[i];
@@ -290,7 +307,7 @@ setup_config(const struct setup_options *options)
 	}
 	/* Behind the lock: until then another run may change what is read. */
 	status = setup_machine_read(&machine);
-	if (status == STATUS_OK && machine.count == 0) {
+	if (status == STATUS_OK && machine.count == 0 && !is_for_no_channel(options)) {
 		complain(
 			"no I/OAT channel: this machine has none, and nothing is changed; emulated "
 			"ones (--emulate) need no setup");

@@ -141,7 +141,7 @@ parse_nodes(char *text, unsigned long count, struct setup_requests *requests)
 {
 	char *word;
 
-	while ((word = strsep(&text, ", ")) != NULL) {
+	while ((word = strsep(&text, SETUP_SEPARATORS)) != NULL) {
 		struct setup_request request = {.count = count};
 
 		if (word[0] == '\0') {

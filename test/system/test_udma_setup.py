@@ -7,10 +7,9 @@ import os
 import pwd
 import sys
 
-from machine import BOOT, JOURNAL, Kernel, lines, Machine, one_function, ONE, PCI, setup, TWO
-from tap import environment, expect, one_error_line, run, udma, UDMA, without_privileges
+from machine import BOOT, JOURNAL, lines, Machine, one_function, ONE, PCI, setup, TWO
+from tap import expect, one_error_line, run, udma, without_privileges
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/setup.sh")
 EIGHT = [f"0000:00:04.{function}" for function in range(8)]
 DISK = "0000:00:1f.2"
 
@@ -348,36 +347,6 @@ def test_not_root():
         for args in (("reset",), ("cleanup",)):
             one_error_line(udma("setup", *args, status=1, **options).stderr, "takes root")
         udma("setup", "status", **options)
-
-
-def test_script():
-    """setup.sh: SPDK's verbs and variables do the same"""
-    machine = one_function(nodes=(0, 1))
-    machine.add_function(TWO, group=8)
-
-    def script(*args, status=0, **variables):
-        with Kernel(machine):
-            return udma(*args, f"--root={machine.root}", program=SCRIPT, status=status,
-                        env=environment(UDMA=UDMA, **variables))
-
-    before = machine.snapshot()
-    script("config", "--dry-run", HUGEMEM="64")
-    expect(machine.snapshot() == before, "a dry run")
-    script(PCI_ALLOWED=ONE, NRHUGE="5", HUGENODE="1", DRIVER_OVERRIDE="uio_pci_generic")
-    expect((machine.driver(ONE), machine.driver(TWO)) == ("uio_pci_generic", "ioatdma"), "drivers")
-    expect((machine.pages(0), machine.pages(1)) == ("0", "5"), "hugepages")
-    script("reset")
-    expect(machine.driver(ONE) == "ioatdma" and machine.pages(1) == "0", "reset")
-    script("config", PCI_BLOCKED=ONE, SKIP_HUGE="yes",
-           TARGET_USER=pwd.getpwuid(os.getuid()).pw_name)
-    expect((machine.driver(ONE), machine.driver(TWO)) == ("ioatdma", "vfio-pci"), "drivers")
-    expect(machine.pages(0) == "0", "hugepages")
-    script("config", HUGEMEM="64", PCI_ALLOWED="none")
-    expect((machine.pages(0), machine.pages(1)) == ("16", "16"), "hugepages")
-    expect(TWO in script("status").stdout, "status")
-    script("cleanup")
-    expect("HUGEMEM" in udma("help", program=SCRIPT).stdout, "help")
-    script("bind", status=2)
 
 
 def test_bad_usage():
