@@ -25,7 +25,8 @@ Variables:
                    these only; none: hugepages alone, with or without a channel
   PCI_BLOCKED      not these
   TARGET_USER      give the channels to this user (vfio-pci with an IOMMU)
-  DRIVER_OVERRIDE  bind to this driver
+  DRIVER_OVERRIDE  bind to this driver, by its name; none: take the driver away,
+                   and no more
   UDMA             the program udma (default build/tools/udma, built if it is missing)
 
 Nothing but I/OAT functions is touched. `udma setup --help` has the options; --dry-run prints each

@@ -32,7 +32,7 @@ static const char help[] =
 	"Options:\n"
 	"  --allow=ADDR[,ADDR]...  these channels only; none: hugepages alone\n"
 	"  --block=ADDR[,ADDR]...  not these channels\n"
-	"  --driver=NAME           bind to this driver\n"
+	"  --driver=NAME           bind to this driver; none: take the driver away, and no more\n"
 	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU)\n"
 	"  --huge-mem=SIZE         hugepages, of 2M each, in all (default 2G), or on each of\n"
 	"                          --huge-nodes\n"
@@ -93,13 +93,20 @@ check_driver(const char *name)
 		is_plain = is_plain &&
 			   (isalnum((unsigned char)name[i]) || name[i] == '_' || name[i] == '-');
 	}
-	if (!is_plain) {
+	if (is_plain) {
+		return STATUS_OK;
+	}
+	if (strchr(name, '/') != NULL) {
+		complain("--driver is '%s', a file; the name of a driver is expected: vfio-pci, "
+			 "uio_pci_generic, another one for UIO that is loaded (insmod loads a "
+			 "file), or " SETUP_NO_DRIVER,
+			 name);
+	} else {
 		complain("--driver is '%s'; the name of a driver is expected, such as vfio-pci or "
 			 "uio_pci_generic",
 			 name);
-		return STATUS_USAGE;
 	}
-	return STATUS_OK;
+	return STATUS_USAGE;
 }
 
 struct command {
@@ -199,6 +206,12 @@ check_options(const struct verb *verb, const struct setup_options *options)
 	}
 	if (options->persistent && !is_config) {
 		complain("--persistent is for config: 'udma setup config --persistent'");
+		return STATUS_USAGE;
+	}
+	if (options->persistent && options->driver != NULL &&
+	    strcmp(options->driver, SETUP_NO_DRIVER) == 0) {
+		complain("--persistent and --driver=" SETUP_NO_DRIVER " do not go together: there "
+			 "is no driver to bind to after each boot");
 		return STATUS_USAGE;
 	}
 	return STATUS_OK;

@@ -25,6 +25,9 @@
 
 #define SETUP_BY_BYTES UINT64_MAX
 
+/* In place of a driver: it is taken away, and no other given. */
+#define SETUP_NO_DRIVER "none"
+
 struct setup_options {
 	const char *allowed, *blocked; /* lists of addresses; NULL for none */
 	const char *driver;            /* NULL: the one that fits */
@@ -71,7 +74,7 @@ struct setup_function {
 	char others[GROUP_BYTES];           /* what else is in its group, with drivers */
 	/* What setup_config.c has decided. */
 	bool wanted, in_mixed_group;
-	char driver[DRIVER_BYTES];
+	char driver[DRIVER_BYTES]; /* "" for none */
 };
 
 struct setup_machine {

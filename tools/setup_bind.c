@@ -167,7 +167,7 @@ setup_change_driver(const struct setup_function *function)
 	int is_new;
 
 	if (strcmp(before, function->driver) == 0) {
-		setup_say("%s: %s already", name, before);
+		setup_say("%s: %s already", name, text_of(before));
 		return STATUS_OK;
 	}
 	snprintf(record.target, sizeof(record.target), "%s", name);
@@ -177,9 +177,12 @@ setup_change_driver(const struct setup_function *function)
 	if (is_new < 0) {
 		return STATUS_FAILED;
 	}
-	if (setup_bind(name, function->driver, function->driver) == 0) {
+	/* Without a driver to wait for, which one may come is left as it is. */
+	if (setup_bind(name, function->driver,
+		       function->driver[0] != '\0' ? function->driver
+						   : function->override_driver) == 0) {
 		load_type1(function);
-		setup_say("%s: %s -> %s", name, text_of(before), function->driver);
+		setup_say("%s: %s -> %s", name, text_of(before), text_of(function->driver));
 		return STATUS_OK;
 	}
 	if (setup_bind(name, before, function->override_driver) != 0) {

@@ -87,7 +87,8 @@ choose_driver(const struct setup_machine *machine, struct setup_function *functi
 			     : vfio                  ? "vfio-pci"
 						     : "uio_pci_generic";
 
-	snprintf(function->driver, sizeof(function->driver), "%s", driver);
+	snprintf(function->driver, sizeof(function->driver), "%s",
+		 strcmp(driver, SETUP_NO_DRIVER) == 0 ? "" : driver);
 }
 
 /** \return whether somebody uses a function, so that it is left; said. */
@@ -173,7 +174,8 @@ warn_of_iommu(const struct setup_function *function)
 {
 	char type[DRIVER_BYTES];
 
-	if (strcmp(function->driver, "vfio-pci") != 0 && function->pci.iommu_group >= 0 &&
+	if (function->driver[0] != '\0' && strcmp(function->driver, "vfio-pci") != 0 &&
+	    function->pci.iommu_group >= 0 &&
 	    udma_sysfs_read(type, sizeof(type), "kernel/iommu_groups/%d/type",
 			    function->pci.iommu_group) == 0 &&
 	    strncmp(type, "DMA", 3) == 0) {
@@ -259,7 +261,8 @@ change_all(const struct setup_machine *machine, const struct setup_options *opti
 		}
 		warn_of_iommu(function);
 		rc = setup_change_driver(function);
-		if (rc == STATUS_OK && options->user != NULL && !is_group_done(machine, function)) {
+		if (rc == STATUS_OK && options->user != NULL && function->driver[0] != '\0' &&
+		    !is_group_done(machine, function)) {
 			rc = setup_change_owner(function, options->user);
 		}
 		status = worse(status, rc);

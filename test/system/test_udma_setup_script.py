@@ -70,5 +70,32 @@ def test_no_channel():
     expect(machine.pages(0) == "0", machine.pages(0))
 
 
+def test_no_driver():
+    """setup.sh: DRIVER_OVERRIDE=none takes the driver away and gives no other, until reset"""
+    me = {"TARGET_USER": pwd.getpwuid(os.getuid()).pw_name}
+    for number, (group, user) in enumerate(((7, {}), (None, {}), (7, me))):
+        machine = one_function(root=f"machine-{number}", group=group)
+        before = machine.snapshot()
+        answer = script(machine, DRIVER_OVERRIDE="none", SKIP_HUGE="yes", **user)
+        expect(answer.stderr == "" and f"{ONE}: ioatdma -> no driver" in answer.stdout, answer)
+        expect(machine.driver(ONE) is None and machine.override(ONE) == "", machine.driver(ONE))
+        answer = script(machine, DRIVER_OVERRIDE="none", SKIP_HUGE="yes")
+        expect(f"{ONE}: no driver already" in answer.stdout, answer.stdout)
+        script(machine, "reset")
+        expect(machine.snapshot() == before, "reset")
+
+
+def test_driver_that_is_none():
+    """setup.sh: the file of a module is refused with what is there instead; so is none for good"""
+    machine = one_function()
+    before = machine.snapshot()
+    answer = script(machine, DRIVER_OVERRIDE="/lib/igb_uio.ko", status=2)
+    one_error_line(answer.stderr, "'/lib/igb_uio.ko'", "file", "insmod", "vfio-pci",
+                   "uio_pci_generic", "none")
+    answer = script(machine, "config", "--persistent", DRIVER_OVERRIDE="none", status=2)
+    one_error_line(answer.stderr, "--persistent", "--driver=none")
+    expect(machine.snapshot() == before, "nothing has changed")
+
+
 if __name__ == "__main__":
     run(sys.modules[__name__])
