@@ -24,7 +24,8 @@ Variables:
   PCI_ALLOWED      addresses of channels, with blanks or newlines between them:
                    these only; none: hugepages alone, with or without a channel
   PCI_BLOCKED      not these
-  TARGET_USER      give the channels to this user (vfio-pci with an IOMMU)
+  TARGET_USER      give the channels to this user (vfio-pci with an IOMMU;
+                   default: who called sudo)
   DRIVER_OVERRIDE  bind to this driver, by its name; none: take the driver away,
                    and no more
   UDMA             the program udma (default build/tools/udma, built if it is missing)
@@ -32,7 +33,7 @@ Variables:
 Nothing but I/OAT functions is touched. `udma setup --help` has the options; --dry-run prints each
 write.
 
-Example: sudo TARGET_USER=$USER HUGEMEM=512 scripts/setup.sh
+Example: sudo HUGEMEM=512 scripts/setup.sh
 END
 }
 

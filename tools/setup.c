@@ -33,7 +33,8 @@ static const char help[] =
 	"  --allow=ADDR[,ADDR]...  these channels only; none: hugepages alone\n"
 	"  --block=ADDR[,ADDR]...  not these channels\n"
 	"  --driver=NAME           bind to this driver; none: take the driver away, and no more\n"
-	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU)\n"
+	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU); default:\n"
+	"                          who called sudo, and else they stay root's\n"
 	"  --huge-mem=SIZE         hugepages, of 2M each, in all (default 2G), or on each of\n"
 	"                          --huge-nodes\n"
 	"  --huge-pages=N          the same, as a number of pages; 0: none are made\n"
@@ -48,7 +49,7 @@ static const char help[] =
 	"  --help                  print this\n"
 	"\n"
 	"Example:\n"
-	"  sudo udma setup config --user=$USER --no-huge\n"
+	"  sudo udma setup config --no-huge\n"
 	"\n"
 	"Exit status: 0 fine; 1 failed, or a channel was left; 2 wrong usage, or no device.\n";
 
@@ -279,6 +280,7 @@ setup_main(int argc, char **argv)
 		fputs(help, stdout);
 		return STATUS_OK;
 	}
+	setup_choose_user(&command.options);
 	verb = find_verb(argc, argv);
 	return verb != NULL ? run(verb, &command) : STATUS_USAGE;
 }

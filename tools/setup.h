@@ -32,6 +32,7 @@ struct setup_options {
 	const char *allowed, *blocked; /* lists of addresses; NULL for none */
 	const char *driver;            /* NULL: the one that fits */
 	const char *user;              /* who gets the groups; NULL: nobody */
+	bool user_called_sudo;         /* and has not been named */
 	uint64_t huge_bytes;           /* in all, or on each of `huge_nodes` */
 	uint64_t huge_pages;           /* the same as a number; or SETUP_BY_BYTES */
 	const char *huge_nodes;        /* NULL: all */
@@ -167,8 +168,12 @@ int setup_bind(const char *name, const char *driver, const char *override_driver
 int setup_change_driver(const struct setup_function *function);
 /** \return STATUS_OK if there is such a user; STATUS_USAGE, said. */
 int setup_check_user(const char *user);
-/** Gives the file of a function's group to a user. \return an exit status, said. */
-int setup_change_owner(const struct setup_function *function, const char *user);
+/** Where no user is named, it is who called sudo. */
+void setup_choose_user(struct setup_options *options);
+/** \return whether a function is one that root can give away, once it is set up. */
+bool setup_can_give(const struct setup_function *function);
+/** Gives the file of a function's group to the user. \return an exit status, said. */
+int setup_change_owner(const struct setup_function *function, const struct setup_options *options);
 /** \return 0; a negative errno, said. */
 int setup_restore_owner(const struct setup_record *record);
 /** Makes more hugepages; there are never made fewer. \return an exit status, said. */

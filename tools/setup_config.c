@@ -263,7 +263,7 @@ change_all(const struct setup_machine *machine, const struct setup_options *opti
 		rc = setup_change_driver(function);
 		if (rc == STATUS_OK && options->user != NULL && function->driver[0] != '\0' &&
 		    !is_group_done(machine, function)) {
-			rc = setup_change_owner(function, options->user);
+			rc = setup_change_owner(function, options);
 		}
 		status = worse(status, rc);
 	}

@@ -64,7 +64,7 @@ print_rules(const struct setup_machine *machine, const struct setup_options *opt
 	for (unsigned i = 0; i < machine->count && options->user != NULL; i++) {
 		const struct setup_function *function = &machine->list[i];
 
-		if (function->wanted && function->has_iommu) {
+		if (function->wanted && setup_can_give(function)) {
 			printf("SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%s\"\n",
 			       function->pci.iommu_group, options->user);
 		}
@@ -136,6 +136,17 @@ print_pages(const struct setup_requests *requests)
 	}
 }
 
+static bool
+is_any_given(const struct setup_machine *machine)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < machine->count; i++) {
+		any = any || (machine->list[i].wanted && setup_can_give(&machine->list[i]));
+	}
+	return any;
+}
+
 void
 setup_print_persistent(const struct setup_machine *machine, const struct setup_options *options,
 		       const struct setup_requests *requests)
@@ -145,7 +156,7 @@ setup_print_persistent(const struct setup_machine *machine, const struct setup_o
 	if (!options->no_huge) {
 		print_pages(requests);
 	}
-	if (options->user != NULL) {
+	if (options->user != NULL && is_any_given(machine)) {
 		printf("\n# /etc/security/limits.d/udma.conf\n%s - memlock unlimited\n",
 		       options->user);
 	}

@@ -16,7 +16,8 @@
 #define LIMITS_BYTES 4096
 #define SIZE_BYTES   32
 
-/** What a process may lock. \return false if it is not known, or not limited. */
+/** What this process may lock, which says nothing of other users. \return false if it is not known,
+ * or not limited. */
 static bool
 read_locked_limit(unsigned long *bytes, bool *unlimited)
 {
@@ -132,9 +133,9 @@ print_rest(const struct setup_machine *machine)
 	}
 	printf("locked memory  ");
 	if (read_locked_limit(&bytes, &unlimited)) {
-		printf("%lu bytes\n", bytes);
+		printf("%lu bytes for this process\n", bytes);
 	} else {
-		puts(unlimited ? "unlimited" : "not known");
+		puts(unlimited ? "unlimited for this process" : "not known");
 	}
 	printf("journal        ");
 	if (setup_journal_count() < 0) {

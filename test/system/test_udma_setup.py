@@ -53,7 +53,7 @@ def test_status():
         "1     2M                5     5",
         "",
         "IOMMU          1 groups",
-        "locked memory  8388608 bytes",
+        "locked memory  8388608 bytes for this process",
         "journal        none"], answer.stdout)
 
 

@@ -97,5 +97,39 @@ def test_driver_that_is_none():
     expect(machine.snapshot() == before, "nothing has changed")
 
 
+def test_caller_of_sudo():
+    """setup.sh: who calls sudo gets the channels, unless another user is named"""
+    caller = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    uid = pwd.getpwnam(caller).pw_uid
+    file = "dev/vfio/7"
+    machine = one_function()
+    answer = script(machine, SKIP_HUGE="yes", SUDO_USER=caller)
+    expect(os.stat(machine.path(file)).st_uid == uid, "given")
+    if os.getuid() == 0:  # else it was the caller's before
+        expect(f"/{file}: user 0 -> {caller}, who called sudo" in answer.stdout, answer.stdout)
+    answer = script(machine, "config", "--persistent", SUDO_USER=caller)
+    expect(f'OWNER="{caller}"' in answer.stdout and f"{caller} - memlock" in answer.stdout, answer)
+    script(machine, "reset", SUDO_USER=caller)
+    expect(os.stat(machine.path(file)).st_uid == os.getuid(), "taken back")
+    for number, variables in enumerate((
+            {"SUDO_USER": "root"}, {"SUDO_USER": "no.such.user"}, {"SUDO_USER": ""},
+            {"SUDO_USER": caller, "TARGET_USER": pwd.getpwuid(os.getuid()).pw_name})):
+        machine = one_function(root=f"machine-{number}")
+        script(machine, SKIP_HUGE="yes", **variables)
+        expect(os.stat(machine.path(file)).st_uid == os.getuid(), variables)
+
+
+def test_caller_without_iommu():
+    """setup.sh: without an IOMMU the caller of sudo gets nothing, which is said and no failure"""
+    caller = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    machine = one_function(group=None)
+    answer = script(machine, SKIP_HUGE="yes", SUDO_USER=caller)
+    expect(answer.stderr == "", answer.stderr)
+    expect(f"{ONE}: uio_pci_generic without an IOMMU is for root only, and not for {caller}"
+           in answer.stdout, answer.stdout)
+    answer = script(machine, "config", "--persistent", SUDO_USER=caller)
+    expect(caller not in answer.stdout, answer.stdout)
+
+
 if __name__ == "__main__":
     run(sys.modules[__name__])
