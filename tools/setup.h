@@ -118,12 +118,15 @@ struct setup_record {
 /**
  * Reads the journal.
  *
- * \param change lock out other runs. \return an exit status, said.
+ * \param change lock out other runs; else it is no failure if this user may not read it.
+ * \return an exit status, said.
  */
 int setup_journal_open(bool change);
 void setup_journal_close(void);
 /** \return the number of records that a journal of this boot has; -1 if it is of another boot. */
 int setup_journal_count(void);
+/** \return whether this user may not read it. */
+bool setup_journal_is_hidden(void);
 /** Removes a journal of another boot. \return 0; a negative errno, said. */
 int setup_journal_discard(void);
 /** \return a record; NULL behind the last. */

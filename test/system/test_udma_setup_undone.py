@@ -2,6 +2,7 @@
 """udma setup where it fails, is killed, or only says what it would do: nothing is lost."""
 
 import fcntl
+import json
 import os
 import pwd
 import sys
@@ -187,6 +188,37 @@ def test_journal_that_cannot_be_written():
     answer = setup(machine, "config", status=1)
     expect(JOURNAL in answer.stderr and "nothing is changed" in answer.stderr, answer.stderr)
     expect(machine.snapshot() == before, "nothing has changed")
+
+
+def test_journal_of_a_careful_root():
+    """setup: whatever root's umask is, everybody may read the journal, and nobody write it"""
+    os.chmod(".", 0o755)
+    machine = one_function()
+    setup(machine, "config", umask=0o077)
+    modes = [os.stat(machine.path(name)).st_mode & 0o777
+             for name in ("run/udma", JOURNAL, "run/udma/setup.lock")]
+    expect(modes == [0o755, 0o644, 0o600], [oct(mode) for mode in modes])
+    with without_privileges() as options:
+        expect("2 to restore" in setup(machine, "status", **options).stdout, "status")
+
+
+def test_journal_that_is_hidden():
+    """setup: status goes on without a journal that this user may not read, and says so"""
+    os.chmod(".", 0o755)
+    machine = one_function()
+    setup(machine, "config")
+    os.chmod(machine.path("run/udma"), 0)
+    with without_privileges() as options:
+        answer = setup(machine, "status", **options)
+        expect(ONE in answer.stdout and "journal        Permission denied" in answer.stdout,
+               answer.stdout)
+        answer = setup(machine, "status", "--json", **options)
+        expect(json.loads(answer.stdout)["to_restore"] is None, answer.stdout)
+        setup(machine, "config", "--persistent", **options)
+        answer = setup(machine, "reset", "--dry-run", status=1, **options)
+        one_error_line(answer.stderr, JOURNAL, "Permission denied", "as root")
+        expect("remove it" not in answer.stderr, answer.stderr)
+    os.chmod(machine.path("run/udma"), 0o755)
 
 
 def test_full_disk():
