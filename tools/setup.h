@@ -76,6 +76,7 @@ struct setup_function {
 	/* What setup_config.c has decided. */
 	bool wanted, in_mixed_group;
 	char driver[DRIVER_BYTES]; /* "" for none */
+	bool is_recorded;          /* by this run, and not by an earlier one */
 };
 
 struct setup_machine {
@@ -168,7 +169,10 @@ int setup_read_requests(const struct setup_options *options, struct setup_reques
  * said. */
 int setup_bind(const char *name, const char *driver, const char *override_driver);
 /** Gives a function the driver that was decided, or leaves it as it is. \return an exit status. */
-int setup_change_driver(const struct setup_function *function);
+int setup_change_driver(struct setup_function *function);
+/** Gives a function back that setup_change_driver() has changed, because another one of its group
+ * could not be. */
+void setup_undo_driver(const struct setup_function *function, const struct setup_function *failed);
 /** \return STATUS_OK if there is such a user; STATUS_USAGE, said. */
 int setup_check_user(const char *user);
 /** Where no user is named, it is who called sudo. */

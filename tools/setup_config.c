@@ -246,27 +246,77 @@ worse(int status, int other)
 	return status != STATUS_OK ? status : other;
 }
 
+/**
+ * After one that failed: with part of its group VFIO does nothing, so what has been changed of it
+ * is put back, and the rest is left.
+ */
+static void
+leave_group(struct setup_machine *machine, struct setup_function *failed)
+{
+	bool by_group = strcmp(failed->driver, "vfio-pci") == 0 && failed->pci.iommu_group >= 0;
+
+	failed->wanted = false;
+	for (unsigned i = 0; i < machine->count && by_group; i++) {
+		struct setup_function *other = &machine->list[i];
+
+		if (!other->wanted || other->pci.iommu_group != failed->pci.iommu_group) {
+			continue;
+		}
+		other->wanted = false;
+		if (other < failed) {
+			setup_undo_driver(other, failed);
+		} else {
+			complain("%s: left alone; VFIO needs all of IOMMU group %d, and %s could "
+				 "not be set up",
+				 other->name, other->pci.iommu_group, failed->name);
+		}
+	}
+}
+
 static int
-change_all(const struct setup_machine *machine, const struct setup_options *options,
-	   const struct setup_requests *requests)
+change_drivers(struct setup_machine *machine)
 {
 	int status = STATUS_OK;
 
 	for (unsigned i = 0; i < machine->count; i++) {
-		const struct setup_function *function = &machine->list[i];
-		int rc = STATUS_OK;
+		struct setup_function *function = &machine->list[i];
 
 		if (!function->wanted) {
 			continue;
 		}
 		warn_of_iommu(function);
-		rc = setup_change_driver(function);
-		if (rc == STATUS_OK && options->user != NULL && function->driver[0] != '\0' &&
-		    !is_group_done(machine, function)) {
-			rc = setup_change_owner(function, options);
+		if (setup_change_driver(function) != STATUS_OK) {
+			leave_group(machine, function);
+			status = STATUS_FAILED;
 		}
-		status = worse(status, rc);
 	}
+	return status;
+}
+
+/** Behind all drivers: the files of groups go with them, should they have to be put back. */
+static int
+change_owners(const struct setup_machine *machine, const struct setup_options *options)
+{
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; i < machine->count && options->user != NULL; i++) {
+		const struct setup_function *function = &machine->list[i];
+
+		if (function->wanted && function->driver[0] != '\0' &&
+		    !is_group_done(machine, function)) {
+			status = worse(status, setup_change_owner(function, options));
+		}
+	}
+	return status;
+}
+
+static int
+change_all(struct setup_machine *machine, const struct setup_options *options,
+	   const struct setup_requests *requests)
+{
+	int status = change_drivers(machine);
+
+	status = worse(status, change_owners(machine, options));
 	if (!options->no_huge) {
 		status = worse(status, setup_change_pages(requests));
 	}

@@ -96,6 +96,37 @@ def test_one_of_two_fails():
     expect(machine.driver(TWO) == "ioatdma", "reset")
 
 
+def test_one_of_a_group_fails():
+    """setup: VFIO needs a whole group: where one fails the others are put back, or left, and named"""
+    name = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    three = [f"0000:00:04.{function}" for function in range(3)]
+    for bad in range(3):
+        machine = Machine(root=f"machine-{bad}")
+        for function in three:
+            machine.add_function(function, group=3)
+        machine.add_function(TWO, group=8)
+        file = f"{PCI}/devices/{three[bad]}/driver_override"
+        machine.spoil(file)
+        setup(machine, "config", "--no-huge", f"--allow={TWO}")
+        answer = setup(machine, "config", "--no-huge", "--user=" + name, status=1)
+        errors = answer.stderr.splitlines()
+        for number, function in enumerate(three):
+            what = "left alone" if number > bad else "as it was before: ioatdma"
+            expect(any(f"{function}: " in line and what in line and
+                       (number == bad or f"group 3, and {three[bad]}" in line)
+                       for line in errors), [function, errors])
+        expect("dev/vfio/3" not in answer.stdout, answer.stdout)
+        expect(f"/dev/vfio/8: user {os.getuid()} -> {name}" in answer.stdout or os.getuid() != 0,
+               answer.stdout)
+        expect({machine.driver(function) for function in three} == {"ioatdma"}, "put back")
+        expect(machine.read(JOURNAL).count("function") == 1, machine.read(JOURNAL))
+        os.rmdir(machine.path(file))
+        machine.write(file, "(null)\n")
+        setup(machine, "config", "--no-huge", "--user=" + name)
+        expect({machine.driver(function) for function in three} == {"vfio-pci"}, "the second time")
+        expect(os.stat(machine.path("dev/vfio/3")).st_uid == pwd.getpwnam(name).pw_uid, "owner")
+
+
 def test_journal_of_another_boot():
     """setup: a journal of another boot restores nothing, and a new one takes its place"""
     machine = one_function()
