@@ -18,20 +18,22 @@ Usage: sudo [VARIABLE=VALUE …] scripts/setup.sh [VERB] [OPTION of `udma setup`
 Variables:
 
   HUGEMEM          hugepages in MiB (default 2048), in all, or on each node of HUGENODE
-  NRHUGE           the same, as a number of pages
+  NRHUGE           the same, as a number of pages; 0: none are made
   HUGENODE         NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64
   SKIP_HUGE        yes: leave hugepages alone
-  PCI_ALLOWED      addresses of channels, with blanks between them: these only;
-                   none: hugepages alone
+  PCI_ALLOWED      addresses of channels, with blanks or newlines between them:
+                   these only; none: hugepages alone, with or without a channel
   PCI_BLOCKED      not these
-  TARGET_USER      give the channels to this user (vfio-pci with an IOMMU)
-  DRIVER_OVERRIDE  bind to this driver
+  TARGET_USER      give the channels to this user (vfio-pci with an IOMMU;
+                   default: who called sudo)
+  DRIVER_OVERRIDE  bind to this driver, by its name; none: take the driver away,
+                   and no more
   UDMA             the program udma (default build/tools/udma, built if it is missing)
 
 Nothing but I/OAT functions is touched. `udma setup --help` has the options; --dry-run prints each
 write.
 
-Example: sudo TARGET_USER=$USER HUGEMEM=512 scripts/setup.sh
+Example: sudo HUGEMEM=512 scripts/setup.sh
 END
 }
 

@@ -32,10 +32,12 @@ static const char help[] =
 	"Options:\n"
 	"  --allow=ADDR[,ADDR]...  these channels only; none: hugepages alone\n"
 	"  --block=ADDR[,ADDR]...  not these channels\n"
-	"  --driver=NAME           bind to this driver\n"
-	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU)\n"
-	"  --huge-mem=SIZE         hugepages, in all (default 2G), or on each of --huge-nodes\n"
-	"  --huge-pages=N          the same, as a number of pages\n"
+	"  --driver=NAME           bind to this driver; none: take the driver away, and no more\n"
+	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU); default:\n"
+	"                          who called sudo, and else they stay root's\n"
+	"  --huge-mem=SIZE         hugepages, of 2M each, in all (default 2G), or on each of\n"
+	"                          --huge-nodes\n"
+	"  --huge-pages=N          the same, as a number of pages; 0: none are made\n"
 	"  --huge-nodes=LIST       on these NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64\n"
 	"  --no-huge               leave hugepages alone\n"
 	"  --force                 also take channels that the kernel uses: it may crash where a\n"
@@ -47,7 +49,7 @@ static const char help[] =
 	"  --help                  print this\n"
 	"\n"
 	"Example:\n"
-	"  sudo udma setup config --user=$USER --no-huge\n"
+	"  sudo udma setup config --no-huge\n"
 	"\n"
 	"Exit status: 0 fine; 1 failed, or a channel was left; 2 wrong usage, or no device.\n";
 
@@ -92,13 +94,20 @@ check_driver(const char *name)
 		is_plain = is_plain &&
 			   (isalnum((unsigned char)name[i]) || name[i] == '_' || name[i] == '-');
 	}
-	if (!is_plain) {
+	if (is_plain) {
+		return STATUS_OK;
+	}
+	if (strchr(name, '/') != NULL) {
+		complain("--driver is '%s', a file; the name of a driver is expected: vfio-pci, "
+			 "uio_pci_generic, another one for UIO that is loaded (insmod loads a "
+			 "file), or " SETUP_NO_DRIVER,
+			 name);
+	} else {
 		complain("--driver is '%s'; the name of a driver is expected, such as vfio-pci or "
 			 "uio_pci_generic",
 			 name);
-		return STATUS_USAGE;
 	}
-	return STATUS_OK;
+	return STATUS_USAGE;
 }
 
 struct command {
@@ -122,12 +131,12 @@ take_value(int option, const char *value, struct setup_options *options)
 		options->driver = value;
 		return check_driver(value);
 	case OPTION_HUGE_MEM:
-		return option_size("--huge-mem", value, 1, MOST_HUGE_BYTES, &options->huge_bytes);
+		return option_size("--huge-mem", value, 0, MOST_HUGE_BYTES, &options->huge_bytes);
 	case OPTION_HUGE_NODES:
 		options->huge_nodes = value;
 		return STATUS_OK;
 	case OPTION_HUGE_PAGES:
-		return option_number("--huge-pages", value, 1, MOST_HUGE_BYTES >> 12,
+		return option_number("--huge-pages", value, 0, MOST_HUGE_BYTES >> 12,
 				     &options->huge_pages);
 	default:
 		options->user = value;
@@ -200,6 +209,12 @@ check_options(const struct verb *verb, const struct setup_options *options)
 		complain("--persistent is for config: 'udma setup config --persistent'");
 		return STATUS_USAGE;
 	}
+	if (options->persistent && options->driver != NULL &&
+	    strcmp(options->driver, SETUP_NO_DRIVER) == 0) {
+		complain("--persistent and --driver=" SETUP_NO_DRIVER " do not go together: there "
+			 "is no driver to bind to after each boot");
+		return STATUS_USAGE;
+	}
 	return STATUS_OK;
 }
 
@@ -248,7 +263,10 @@ setup_main(int argc, char **argv)
 		{"user", required_argument, NULL, OPTION_USER},
 		{NULL, 0, NULL, 0},
 	};
-	struct command command = {.options = {.huge_bytes = USUAL_HUGE_BYTES}, .root = ""};
+	struct command command = {
+		.options = {.huge_bytes = USUAL_HUGE_BYTES, .huge_pages = SETUP_BY_BYTES},
+		.root = "",
+	};
 	const struct verb *verb;
 	int option, status;
 
@@ -262,6 +280,7 @@ setup_main(int argc, char **argv)
 		fputs(help, stdout);
 		return STATUS_OK;
 	}
+	setup_choose_user(&command.options);
 	verb = find_verb(argc, argv);
 	return verb != NULL ? run(verb, &command) : STATUS_USAGE;
 }

@@ -3,9 +3,10 @@
 /** \file
  * udma setup: what its files tell each other.
  *
- * A run is: read the machine (setup_machine.c), decide (setup_config.c), and for each change first
- * record in the journal what was there (setup_journal.c), then make it (setup_bind.c,
- * setup_owner.c, setup_huge.c). reset walks the journal backwards with the same calls.
+ * A run is: lock out others and read the journal (setup_journal.c), then the machine
+ * (setup_machine.c), decide (setup_config.c), and for each change first record what was there,
+ * then make it (setup_bind.c, setup_owner.c, setup_huge.c). reset walks the journal backwards with
+ * the same calls.
  */
 
 #ifndef UDMA_TOOL_SETUP_H
@@ -19,12 +20,21 @@
 #define USER_BYTES   160
 #define GROUP_BYTES  512
 
+/* Between the words of a list. */
+#define SETUP_SEPARATORS ", \t\n\v\f\r"
+
+#define SETUP_BY_BYTES UINT64_MAX
+
+/* In place of a driver: it is taken away, and no other given. */
+#define SETUP_NO_DRIVER "none"
+
 struct setup_options {
 	const char *allowed, *blocked; /* lists of addresses; NULL for none */
 	const char *driver;            /* NULL: the one that fits */
 	const char *user;              /* who gets the groups; NULL: nobody */
+	bool user_called_sudo;         /* and has not been named */
 	uint64_t huge_bytes;           /* in all, or on each of `huge_nodes` */
-	uint64_t huge_pages;           /* the same as a number; 0: go by huge_bytes */
+	uint64_t huge_pages;           /* the same as a number; or SETUP_BY_BYTES */
 	const char *huge_nodes;        /* NULL: all */
 	bool no_huge, force, json, persistent;
 };
@@ -65,7 +75,8 @@ struct setup_function {
 	char others[GROUP_BYTES];           /* what else is in its group, with drivers */
 	/* What setup_config.c has decided. */
 	bool wanted, in_mixed_group;
-	char driver[DRIVER_BYTES];
+	char driver[DRIVER_BYTES]; /* "" for none */
+	bool is_recorded;          /* by this run, and not by an earlier one */
 };
 
 struct setup_machine {
@@ -108,12 +119,15 @@ struct setup_record {
 /**
  * Reads the journal.
  *
- * \param change lock out other runs. \return an exit status, said.
+ * \param change lock out other runs; else it is no failure if this user may not read it.
+ * \return an exit status, said.
  */
 int setup_journal_open(bool change);
 void setup_journal_close(void);
 /** \return the number of records that a journal of this boot has; -1 if it is of another boot. */
 int setup_journal_count(void);
+/** \return whether this user may not read it. */
+bool setup_journal_is_hidden(void);
 /** Removes a journal of another boot. \return 0; a negative errno, said. */
 int setup_journal_discard(void);
 /** \return a record; NULL behind the last. */
@@ -129,7 +143,8 @@ int setup_journal_forget(const struct setup_record *record);
 
 /* ---- Hugepages ---- */
 
-#define SETUP_NODES 64
+/* As many as a kernel can be built for. */
+#define SETUP_NODES 1024
 
 /** Hugepages that are wanted on a node. */
 struct setup_request {
@@ -154,11 +169,18 @@ int setup_read_requests(const struct setup_options *options, struct setup_reques
  * said. */
 int setup_bind(const char *name, const char *driver, const char *override_driver);
 /** Gives a function the driver that was decided, or leaves it as it is. \return an exit status. */
-int setup_change_driver(const struct setup_function *function);
+int setup_change_driver(struct setup_function *function);
+/** Gives a function back that setup_change_driver() has changed, because another one of its group
+ * could not be. */
+void setup_undo_driver(const struct setup_function *function, const struct setup_function *failed);
 /** \return STATUS_OK if there is such a user; STATUS_USAGE, said. */
 int setup_check_user(const char *user);
-/** Gives the file of a function's group to a user. \return an exit status, said. */
-int setup_change_owner(const struct setup_function *function, const char *user);
+/** Where no user is named, it is who called sudo. */
+void setup_choose_user(struct setup_options *options);
+/** \return whether a function is one that root can give away, once it is set up. */
+bool setup_can_give(const struct setup_function *function);
+/** Gives the file of a function's group to the user. \return an exit status, said. */
+int setup_change_owner(const struct setup_function *function, const struct setup_options *options);
 /** \return 0; a negative errno, said. */
 int setup_restore_owner(const struct setup_record *record);
 /** Makes more hugepages; there are never made fewer. \return an exit status, said. */

@@ -159,15 +159,34 @@ text_of(const char *driver)
 	return driver[0] != '\0' ? driver : "no driver";
 }
 
+/** Puts a function back to where this run has found it, and forgets it. \return whether it is. */
+static bool
+put_back(const struct setup_function *function)
+{
+	struct setup_record record = {.kind = SETUP_FUNCTION};
+	const char *name = function->name, *before = function->pci.driver;
+
+	if (setup_bind(name, before, function->override_driver) != 0) {
+		complain("%s: cannot be given back to %s; 'udma setup reset' tries again", name,
+			 text_of(before));
+		return false;
+	}
+	if (function->is_recorded) {
+		snprintf(record.target, sizeof(record.target), "%s", name);
+		setup_journal_forget(&record);
+	}
+	return true;
+}
+
 int
-setup_change_driver(const struct setup_function *function)
+setup_change_driver(struct setup_function *function)
 {
 	const char *name = function->name, *before = function->pci.driver;
 	struct setup_record record = {.kind = SETUP_FUNCTION};
 	int is_new;
 
 	if (strcmp(before, function->driver) == 0) {
-		setup_say("%s: %s already", name, before);
+		setup_say("%s: %s already", name, text_of(before));
 		return STATUS_OK;
 	}
 	snprintf(record.target, sizeof(record.target), "%s", name);
@@ -177,19 +196,29 @@ setup_change_driver(const struct setup_function *function)
 	if (is_new < 0) {
 		return STATUS_FAILED;
 	}
-	if (setup_bind(name, function->driver, function->driver) == 0) {
+	function->is_recorded = is_new > 0;
+	/* Without a driver to wait for, which one may come is left as it is. */
+	if (setup_bind(name, function->driver,
+		       function->driver[0] != '\0' ? function->driver
+						   : function->override_driver) == 0) {
 		load_type1(function);
-		setup_say("%s: %s -> %s", name, text_of(before), function->driver);
+		setup_say("%s: %s -> %s", name, text_of(before), text_of(function->driver));
 		return STATUS_OK;
 	}
-	if (setup_bind(name, before, function->override_driver) != 0) {
-		complain("%s: cannot be given back to %s; 'udma setup reset' tries again", name,
-			 text_of(before));
-		return STATUS_FAILED;
-	}
-	complain("%s: not set up, and as it was before: %s", name, text_of(before));
-	if (is_new > 0) {
-		setup_journal_forget(&record);
+	if (put_back(function)) {
+		complain("%s: not set up, and as it was before: %s", name, text_of(before));
 	}
 	return STATUS_FAILED;
+}
+
+void
+setup_undo_driver(const struct setup_function *function, const struct setup_function *failed)
+{
+	const char *before = function->pci.driver;
+
+	if (strcmp(before, function->driver) != 0 && put_back(function)) {
+		complain("%s: as it was before: %s; VFIO needs all of IOMMU group %d, and %s could "
+			 "not be set up",
+			 function->name, text_of(before), function->pci.iommu_group, failed->name);
+	}
 }

@@ -23,7 +23,7 @@ find_in_list(const char *option, const char *list, const struct spdk_pci_addr *a
 	int status = copy != NULL ? STATUS_OK : STATUS_FAILED;
 
 	*found = false;
-	while (status == STATUS_OK && (word = strsep(&rest, ", ")) != NULL) {
+	while (status == STATUS_OK && (word = strsep(&rest, SETUP_SEPARATORS)) != NULL) {
 		struct spdk_pci_addr listed;
 
 		if (word[0] == '\0') {
@@ -41,6 +41,23 @@ find_in_list(const char *option, const char *list, const struct spdk_pci_addr *a
 	return status;
 }
 
+/** Whether a list has this one word; "" if it is to have none. */
+static bool
+is_only(const char *list, const char *word)
+{
+	const char *start = list + strspn(list, SETUP_SEPARATORS);
+	const char *end = start + strlen(word);
+
+	return strncmp(start, word, strlen(word)) == 0 &&
+	       end[strspn(end, SETUP_SEPARATORS)] == '\0';
+}
+
+static bool
+is_for_no_channel(const struct setup_options *options)
+{
+	return options->allowed != NULL && is_only(options->allowed, NO_CHANNEL);
+}
+
 /** Applies --allow and --block. */
 static int
 choose(struct setup_function *function, const struct setup_options *options)
@@ -48,9 +65,9 @@ choose(struct setup_function *function, const struct setup_options *options)
 	bool allowed = true, blocked = false;
 	int status = STATUS_OK;
 
-	if (options->allowed != NULL && strcmp(options->allowed, NO_CHANNEL) == 0) {
+	if (is_for_no_channel(options)) {
 		allowed = false;
-	} else if (options->allowed != NULL && options->allowed[0] != '\0') {
+	} else if (options->allowed != NULL && !is_only(options->allowed, "")) {
 		status = find_in_list("--allow", options->allowed, &function->pci.addr, &allowed);
 	}
 	if (status == STATUS_OK && options->blocked != NULL) {
@@ -70,7 +87,8 @@ choose_driver(const struct setup_machine *machine, struct setup_function *functi
 			     : vfio                  ? "vfio-pci"
 						     : "uio_pci_generic";
 
-	snprintf(function->driver, sizeof(function->driver), "%s", driver);
+	snprintf(function->driver, sizeof(function->driver), "%s",
+		 strcmp(driver, SETUP_NO_DRIVER) == 0 ? "" : driver);
 }
 
 /** \return whether somebody uses a function, so that it is left; said. */
@@ -156,7 +174,8 @@ warn_of_iommu(const struct setup_function *function)
 {
 	char type[DRIVER_BYTES];
 
-	if (strcmp(function->driver, "vfio-pci") != 0 && function->pci.iommu_group >= 0 &&
+	if (function->driver[0] != '\0' && strcmp(function->driver, "vfio-pci") != 0 &&
+	    function->pci.iommu_group >= 0 &&
 	    udma_sysfs_read(type, sizeof(type), "kernel/iommu_groups/%d/type",
 			    function->pci.iommu_group) == 0 &&
 	    strncmp(type, "DMA", 3) == 0) {
@@ -171,7 +190,7 @@ warn_of_iommu(const struct setup_function *function)
 static int
 choose_all(struct setup_machine *machine, const struct setup_options *options)
 {
-	bool any = options->allowed != NULL && strcmp(options->allowed, NO_CHANNEL) == 0;
+	bool any = is_for_no_channel(options);
 
 	for (unsigned i = 0; i < machine->count; i++) {
 		struct setup_function *function = &machine->list[i];
@@ -227,26 +246,77 @@ worse(int status, int other)
 	return status != STATUS_OK ? status : other;
 }
 
+/**
+ * After one that failed: with part of its group VFIO does nothing, so what has been changed of it
+ * is put back, and the rest is left.
+ */
+static void
+leave_group(struct setup_machine *machine, struct setup_function *failed)
+{
+	bool by_group = strcmp(failed->driver, "vfio-pci") == 0 && failed->pci.iommu_group >= 0;
+
+	failed->wanted = false;
+	for (unsigned i = 0; i < machine->count && by_group; i++) {
+		struct setup_function *other = &machine->list[i];
+
+		if (!other->wanted || other->pci.iommu_group != failed->pci.iommu_group) {
+			continue;
+		}
+		other->wanted = false;
+		if (other < failed) {
+			setup_undo_driver(other, failed);
+		} else {
+			complain("%s: left alone; VFIO needs all of IOMMU group %d, and %s could "
+				 "not be set up",
+				 other->name, other->pci.iommu_group, failed->name);
+		}
+	}
+}
+
 static int
-change_all(const struct setup_machine *machine, const struct setup_options *options,
-	   const struct setup_requests *requests)
+change_drivers(struct setup_machine *machine)
 {
 	int status = STATUS_OK;
 
 	for (unsigned i = 0; i < machine->count; i++) {
-		const struct setup_function *function = &machine->list[i];
-		int rc = STATUS_OK;
+		struct setup_function *function = &machine->list[i];
 
 		if (!function->wanted) {
 			continue;
 		}
 		warn_of_iommu(function);
-		rc = setup_change_driver(function);
-		if (rc == STATUS_OK && options->user != NULL && !is_group_done(machine, function)) {
-			rc = setup_change_owner(function, options->user);
+		if (setup_change_driver(function) != STATUS_OK) {
+			leave_group(machine, function);
+			status = STATUS_FAILED;
 		}
-		status = worse(status, rc);
 	}
+	return status;
+}
+
+/** Behind all drivers: the files of groups go with them, should they have to be put back. */
+static int
+change_owners(const struct setup_machine *machine, const struct setup_options *options)
+{
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; i < machine->count && options->user != NULL; i++) {
+		const struct setup_function *function = &machine->list[i];
+
+		if (function->wanted && function->driver[0] != '\0' &&
+		    !is_group_done(machine, function)) {
+			status = worse(status, setup_change_owner(function, options));
+		}
+	}
+	return status;
+}
+
+static int
+change_all(struct setup_machine *machine, const struct setup_options *options,
+	   const struct setup_requests *requests)
+{
+	int status = change_drivers(machine);
+
+	status = worse(status, change_owners(machine, options));
 	if (!options->no_huge) {
 		status = worse(status, setup_change_pages(requests));
 	}
@@ -283,22 +353,22 @@ int
 setup_config(const struct setup_options *options)
 {
 	struct setup_machine machine;
-	int status = setup_machine_read(&machine);
+	int status = setup_journal_open(!options->persistent);
 
 	if (status != STATUS_OK) {
 		return status;
 	}
-	if (machine.count == 0) {
+	/* Behind the lock: until then another run may change what is read. */
+	status = setup_machine_read(&machine);
+	if (status == STATUS_OK && machine.count == 0 && !is_for_no_channel(options)) {
 		complain(
 			"no I/OAT channel: this machine has none, and nothing is changed; emulated "
 			"ones (--emulate) need no setup");
-		return STATUS_USAGE;
-	}
-	status = setup_journal_open(!options->persistent);
-	if (status == STATUS_OK) {
+		status = STATUS_USAGE;
+	} else if (status == STATUS_OK) {
 		status = config(&machine, options);
-		setup_journal_close();
 	}
 	setup_machine_free(&machine);
+	setup_journal_close();
 	return status;
 }

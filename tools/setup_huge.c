@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Hugepages: how many there are on each node, and more of them. There are never made fewer, except
- * by reset. */
+/* Hugepages: how many there are on each node, and more of those that the library takes. There are
+ * never made fewer, except by reset. */
 
 #include "setup.h"
 #include "tool.h"
 
+#include "env/dma_chunk.h"
 #include "env/sysfs.h"
 #include "spdk/string.h"
 
@@ -17,10 +18,9 @@
 
 #define NODES          "/sys/devices/system/node"
 #define ALL_NODES      "/sys/kernel/mm"
-#define MEMINFO_BYTES  16384
-#define USUAL_KB       2048
+#define PAGE_KB        ((1u << UDMA_HUGE_SHIFT) / 1024)
 #define MOST_PAGES     (1ul << 40)
-#define MOST_NODE      4095
+#define MOST_NODE      (SETUP_NODES - 1)
 #define EACH_NODE_SIGN "nodes_hp["
 
 /* ---- Reading ---- */
@@ -96,21 +96,6 @@ setup_each_pages(void (*fn)(void *ctx, const struct setup_pages *pages), void *c
 	}
 }
 
-/** The size that MAP_HUGETLB gives. */
-static unsigned
-usual_kilobytes(void)
-{
-	char text[MEMINFO_BYTES], *line;
-	unsigned kilobytes;
-
-	if (udma_sysfs_read(text, sizeof(text), "../proc/meminfo") == 0 &&
-	    (line = strstr(text, "Hugepagesize:")) != NULL &&
-	    sscanf(line, "Hugepagesize: %u kB", &kilobytes) == 1 && kilobytes > 0) {
-		return kilobytes;
-	}
-	return USUAL_KB;
-}
-
 /* ---- What is wanted ---- */
 
 /** Reads "0", or "nodes_hp[0]=512", of which the number of pages may be missing. */
@@ -138,21 +123,34 @@ parse_node(const char *word, struct setup_request *request)
 	return true;
 }
 
+/** Of two requests for a node the later one counts. */
+static void
+request_pages(struct setup_requests *requests, const struct setup_request *request)
+{
+	unsigned i = 0;
+
+	while (i < requests->count && requests->list[i].node != request->node) {
+		i++;
+	}
+	requests->list[i] = *request;
+	requests->count += i == requests->count;
+}
+
 static bool
 parse_nodes(char *text, unsigned long count, struct setup_requests *requests)
 {
 	char *word;
 
-	while ((word = strsep(&text, ", ")) != NULL) {
+	while ((word = strsep(&text, SETUP_SEPARATORS)) != NULL) {
 		struct setup_request request = {.count = count};
 
 		if (word[0] == '\0') {
 			continue;
 		}
-		if (requests->count == SETUP_NODES || !parse_node(word, &request)) {
+		if (!parse_node(word, &request)) {
 			return false;
 		}
-		requests->list[requests->count++] = request;
+		request_pages(requests, &request);
 	}
 	return requests->count > 0;
 }
@@ -175,6 +173,10 @@ share_out(unsigned long count, struct setup_requests *requests)
 {
 	struct node_count sum = {.kilobytes = requests->kilobytes};
 
+	requests->all_nodes = true;
+	if (count == 0) {
+		return STATUS_OK;
+	}
 	setup_each_pages(count_node, &sum);
 	if (sum.nodes == 0) {
 		complain("hugepages of %u kB cannot be made: the kernel has none; --no-huge leaves "
@@ -182,7 +184,6 @@ share_out(unsigned long count, struct setup_requests *requests)
 			 requests->kilobytes);
 		return STATUS_FAILED;
 	}
-	requests->all_nodes = true;
 	requests->list[0].count = (count + sum.nodes - 1) / sum.nodes;
 	return STATUS_OK;
 }
@@ -195,10 +196,10 @@ setup_read_requests(const struct setup_options *options, struct setup_requests *
 	bool good;
 
 	memset(requests, 0, sizeof(*requests));
-	requests->kilobytes = usual_kilobytes();
+	requests->kilobytes = PAGE_KB;
 	size = (uint64_t)requests->kilobytes * 1024;
-	count = options->huge_pages != 0 ? options->huge_pages
-					 : (options->huge_bytes + size - 1) / size;
+	count = options->huge_pages != SETUP_BY_BYTES ? options->huge_pages
+						      : (options->huge_bytes + size - 1) / size;
 	requests->total = count;
 	if (options->huge_nodes == NULL) {
 		return share_out(count, requests);
@@ -207,9 +208,9 @@ setup_read_requests(const struct setup_options *options, struct setup_requests *
 	good = copy != NULL && parse_nodes(copy, count, requests);
 	free(copy);
 	if (!good) {
-		complain("--huge-nodes is '%s'; NUMA nodes are expected, as in 0,1 or "
+		complain("--huge-nodes is '%s'; NUMA nodes, 0 to %d, are expected, as in 0,1 or "
 			 "nodes_hp[0]=512,nodes_hp[1]=64",
-			 options->huge_nodes);
+			 options->huge_nodes, MOST_NODE);
 		return STATUS_USAGE;
 	}
 	return STATUS_OK;
@@ -242,6 +243,12 @@ write_count(const char *file, unsigned long count)
 		return rc;
 	}
 	rc = udma_sysfs_read_number(&now, 0, LONG_MAX, "%s", file + strlen("/sys/"));
+	if (rc == 0 && (unsigned long)now > count) {
+		complain("%s: %lu pages are to be left, and there are %ld: a process has more than "
+			 "that in use; end it, then 'udma setup reset' again",
+			 path, count, now);
+		return -EBUSY;
+	}
 	if (rc != 0 || (unsigned long)now != count) {
 		complain("%s: %lu pages were asked for, and there are %ld: memory is short or in "
 			 "pieces; ask for fewer (--huge-mem), or right after the boot",

@@ -35,7 +35,7 @@ static struct {
 	struct setup_record *list;
 	unsigned count;
 	int lock;
-	bool other_boot;
+	bool other_boot, hidden;
 } g_journal = {.lock = -1};
 
 static void
@@ -201,8 +201,24 @@ read_records(FILE *file)
 	return rc;
 }
 
+/** \return an exit status, said. */
 static int
-load(void)
+refuse(const char *path, int rc)
+{
+	if (rc == -EACCES) {
+		complain("the journal %s cannot be read: %s; run this as root", path,
+			 spdk_strerror(-rc));
+	} else {
+		complain("the journal %s cannot be read: %s; what it has is needed by reset, so "
+			 "look at it, and remove it to go on without",
+			 path, rc == -EINVAL ? "it is not of this program" : spdk_strerror(-rc));
+	}
+	return STATUS_FAILED;
+}
+
+/** \param need whether what it has is needed, or only shown. */
+static int
+load(bool need)
 {
 	char path[PATH_MAX], line[LINE_BYTES] = "", boot[BOOT_BYTES];
 	FILE *file;
@@ -227,14 +243,8 @@ load(void)
 	if (file != NULL) {
 		fclose(file);
 	}
-	if (rc != 0) {
-		complain("the journal %s cannot be read: %s; what it has is needed by reset, so "
-			 "look "
-			 "at it, and remove it to go on without",
-			 path, rc == -EINVAL ? "it is not of this program" : spdk_strerror(-rc));
-		return STATUS_FAILED;
-	}
-	return STATUS_OK;
+	g_journal.hidden = rc == -EACCES && !need;
+	return rc == 0 || g_journal.hidden ? STATUS_OK : refuse(path, rc);
 }
 
 /** One run at a time. */
@@ -244,6 +254,9 @@ lock(void)
 	char path[PATH_MAX];
 	int rc = 0;
 
+	/* Whoever asks for the status may read the journal, whatever root's shell keeps to itself.
+	 */
+	umask(S_IWGRP | S_IWOTH);
 	setup_path(path, FOLDER);
 	if (mkdir(path, 0755) != 0 && errno != EEXIST) {
 		rc = -errno;
@@ -267,7 +280,7 @@ setup_journal_open(bool change)
 	int status = change && !setup_is_dry_run() ? lock() : STATUS_OK;
 
 	if (status == STATUS_OK) {
-		status = load();
+		status = load(change);
 	}
 	if (status != STATUS_OK) {
 		setup_journal_close();
@@ -291,12 +304,19 @@ setup_journal_close(void)
 	g_journal.list = NULL;
 	g_journal.count = 0;
 	g_journal.other_boot = false;
+	g_journal.hidden = false;
 }
 
 int
 setup_journal_count(void)
 {
 	return g_journal.other_boot ? -1 : (int)g_journal.count;
+}
+
+bool
+setup_journal_is_hidden(void)
+{
+	return g_journal.hidden;
 }
 
 int

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,8 +32,9 @@ give(const char *path, unsigned uid, unsigned gid)
 	return 0;
 }
 
+/** \param who is said of the user. */
 static int
-change(const char *file, const char *path, const struct passwd *user)
+change(const char *file, const char *path, const struct passwd *user, const char *who)
 {
 	struct setup_record record = {.kind = SETUP_OWNER};
 	struct stat status = {0};
@@ -52,7 +54,7 @@ change(const char *file, const char *path, const struct passwd *user)
 	is_new = setup_journal_keep(&record);
 	rc = is_new < 0 ? is_new : give(path, user->pw_uid, user->pw_gid);
 	if (rc == 0) {
-		setup_say("%s: user %u -> %s", file, status.st_uid, user->pw_name);
+		setup_say("%s: user %u -> %s%s", file, status.st_uid, user->pw_name, who);
 	} else if (is_new > 0) {
 		setup_journal_forget(&record);
 	}
@@ -69,20 +71,48 @@ setup_check_user(const char *user)
 	return STATUS_OK;
 }
 
-int
-setup_change_owner(const struct setup_function *function, const char *user)
+void
+setup_choose_user(struct setup_options *options)
 {
-	const struct passwd *entry = getpwnam(user);
-	char file[DRIVER_BYTES], path[PATH_MAX];
+	const char *caller = getenv("SUDO_USER");
+	const struct passwd *entry = NULL;
 
-	if (entry == NULL || strcmp(function->driver, "vfio-pci") != 0 || !function->has_iommu) {
-		complain("%s: %s without an IOMMU is for root only, and not for %s", function->name,
-			 function->driver, user);
+	if (options->user == NULL && caller != NULL) {
+		entry = getpwnam(caller);
+	}
+	if (entry != NULL && entry->pw_uid != 0) {
+		options->user = caller;
+		options->user_called_sudo = true;
+	}
+}
+
+bool
+setup_can_give(const struct setup_function *function)
+{
+	return strcmp(function->driver, "vfio-pci") == 0 && function->has_iommu;
+}
+
+int
+setup_change_owner(const struct setup_function *function, const struct setup_options *options)
+{
+	static const char cannot[] = "%s: %s without an IOMMU is for root only, and not for %s";
+	const struct passwd *entry = getpwnam(options->user);
+	char file[DRIVER_BYTES], path[PATH_MAX];
+	bool can = entry != NULL && setup_can_give(function);
+
+	if (!can && options->user_called_sudo) { /* who has not asked for it */
+		setup_say(cannot, function->name, function->driver, options->user);
+		return STATUS_OK;
+	}
+	if (!can) {
+		complain(cannot, function->name, function->driver, options->user);
 		return STATUS_FAILED;
 	}
 	snprintf(file, sizeof(file), "/dev/vfio/%d", function->pci.iommu_group);
 	setup_path(path, "%s", file);
-	return change(file, path, entry) == 0 ? STATUS_OK : STATUS_FAILED;
+	return change(file, path, entry, options->user_called_sudo ? ", who called sudo" : "") == 0
+		       ? STATUS_OK
+		       : STATUS_FAILED;
 }
 
 int

@@ -5,7 +5,11 @@
 #include "setup.h"
 #include "tool.h"
 
+#include "env/sysfs.h"
+
 #include <string.h>
+
+#define MEMINFO_BYTES 16384
 
 /** A pattern that matches functions: those that are wanted, or all. */
 static void
@@ -60,7 +64,7 @@ print_rules(const struct setup_machine *machine, const struct setup_options *opt
 	for (unsigned i = 0; i < machine->count && options->user != NULL; i++) {
 		const struct setup_function *function = &machine->list[i];
 
-		if (function->wanted && function->has_iommu) {
+		if (function->wanted && setup_can_give(function)) {
 			printf("SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%s\"\n",
 			       function->pci.iommu_group, options->user);
 		}
@@ -83,20 +87,64 @@ print_modules(const struct setup_machine *machine)
 	}
 }
 
-/** sysctl knows no nodes; systemd-tmpfiles writes to a file. */
+/** Whether a size of hugepages is the kernel's default, which sysctl sets the number of. */
+static bool
+is_default_size(unsigned kilobytes)
+{
+	char text[MEMINFO_BYTES], *line;
+	unsigned usual;
+
+	return udma_sysfs_read(text, sizeof(text), "../proc/meminfo") == 0 &&
+	       (line = strstr(text, "Hugepagesize:")) != NULL &&
+	       sscanf(line, "Hugepagesize: %u kB", &usual) == 1 && usual == kilobytes;
+}
+
+static bool
+is_any_wanted(const struct setup_requests *requests)
+{
+	bool any = requests->all_nodes && requests->total > 0;
+
+	for (unsigned i = 0; i < requests->count; i++) {
+		any = any || requests->list[i].count > 0;
+	}
+	return any;
+}
+
+/** sysctl knows no nodes, and one size; systemd-tmpfiles writes to a file. */
 static void
 print_pages(const struct setup_requests *requests)
 {
-	if (requests->all_nodes) {
+	if (!is_any_wanted(requests)) {
+		return;
+	}
+	if (requests->all_nodes && is_default_size(requests->kilobytes)) {
 		printf("\n# /etc/sysctl.d/60-udma.conf\nvm.nr_hugepages = %lu\n", requests->total);
 		return;
 	}
 	puts("\n# /etc/tmpfiles.d/udma.conf");
+	if (requests->all_nodes) {
+		printf("w /sys/kernel/mm/hugepages/hugepages-%ukB/nr_hugepages - - - - %lu\n",
+		       requests->kilobytes, requests->total);
+	}
 	for (unsigned i = 0; i < requests->count; i++) {
+		if (requests->list[i].count == 0) {
+			continue;
+		}
 		printf("w /sys/devices/system/node/node%d/hugepages/hugepages-%ukB/nr_hugepages"
 		       " - - - - %lu\n",
 		       requests->list[i].node, requests->kilobytes, requests->list[i].count);
 	}
+}
+
+static bool
+is_any_given(const struct setup_machine *machine)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < machine->count; i++) {
+		any = any || (machine->list[i].wanted && setup_can_give(&machine->list[i]));
+	}
+	return any;
 }
 
 void
@@ -108,7 +156,7 @@ setup_print_persistent(const struct setup_machine *machine, const struct setup_o
 	if (!options->no_huge) {
 		print_pages(requests);
 	}
-	if (options->user != NULL) {
+	if (options->user != NULL && is_any_given(machine)) {
 		printf("\n# /etc/security/limits.d/udma.conf\n%s - memlock unlimited\n",
 		       options->user);
 	}

@@ -85,16 +85,18 @@ int
 setup_reset(const struct setup_options *options)
 {
 	struct setup_machine machine;
-	int status = setup_machine_read(&machine);
+	int status = setup_journal_open(true);
 
 	(void)options;
+	if (status != STATUS_OK) {
+		return status;
+	}
+	/* Behind the lock: until then another run may change what is read. */
+	status = setup_machine_read(&machine);
 	if (status == STATUS_OK) {
-		status = setup_journal_open(true);
-		if (status == STATUS_OK) {
-			status = reset(&machine);
-			setup_journal_close();
-		}
+		status = reset(&machine);
 		setup_machine_free(&machine);
 	}
+	setup_journal_close();
 	return status;
 }

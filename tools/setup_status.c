@@ -16,7 +16,8 @@
 #define LIMITS_BYTES 4096
 #define SIZE_BYTES   32
 
-/** What a process may lock. \return false if it is not known, or not limited. */
+/** What this process may lock, which says nothing of other users. \return false if it is not known,
+ * or not limited. */
 static bool
 read_locked_limit(unsigned long *bytes, bool *unlimited)
 {
@@ -132,12 +133,14 @@ print_rest(const struct setup_machine *machine)
 	}
 	printf("locked memory  ");
 	if (read_locked_limit(&bytes, &unlimited)) {
-		printf("%lu bytes\n", bytes);
+		printf("%lu bytes for this process\n", bytes);
 	} else {
-		puts(unlimited ? "unlimited" : "not known");
+		puts(unlimited ? "unlimited for this process" : "not known");
 	}
 	printf("journal        ");
-	if (setup_journal_count() < 0) {
+	if (setup_journal_is_hidden()) {
+		puts("Permission denied; root may read it");
+	} else if (setup_journal_count() < 0) {
 		puts("of another boot; reset has nothing to do");
 	} else if (setup_journal_count() == 0) {
 		puts("none");
@@ -220,6 +223,14 @@ json_of_locked_limit(void)
 	return unlimited ? json_of_text("unlimited") : NULL;
 }
 
+static struct json_object *
+json_of_journal(void)
+{
+	int count = setup_journal_count();
+
+	return setup_journal_is_hidden() ? NULL : json_object_new_int(count > 0 ? count : 0);
+}
+
 static void
 print_json(const struct setup_machine *machine)
 {
@@ -237,9 +248,7 @@ print_json(const struct setup_machine *machine)
 			       json_object_new_boolean(machine->noiommu));
 	json_object_object_add(object, "hugepages", pages);
 	json_object_object_add(object, "locked_memory", json_of_locked_limit());
-	json_object_object_add(
-		object, "to_restore",
-		json_object_new_int(setup_journal_count() > 0 ? setup_journal_count() : 0));
+	json_object_object_add(object, "to_restore", json_of_journal());
 	json_print(stdout, object);
 }
 

@@ -12,8 +12,8 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
-#ifndef MFD_HUGE_2MB
-#define MFD_HUGE_2MB (21U << 26)
+#ifndef MFD_HUGE_SHIFT
+#define MFD_HUGE_SHIFT 26
 #endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -21,6 +21,7 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+#define MFD_HUGE       (MFD_HUGETLB | ((unsigned)UDMA_HUGE_SHIFT << MFD_HUGE_SHIFT))
 #define MPOL_PREFERRED 1
 #define MPOL_BIND      2
 
@@ -55,7 +56,7 @@ set_file_len(int fd, size_t len)
 static int
 create_file(const struct udma_dma_chunk_spec *spec)
 {
-	unsigned flags = MFD_CLOEXEC | (spec->huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
+	unsigned flags = MFD_CLOEXEC | (spec->huge ? MFD_HUGE : 0);
 	int fd = memfd_create("udma", flags | MFD_NOEXEC_SEAL);
 	int rc;
 

@@ -13,8 +13,12 @@
 
 #include "spdk/queue.h"
 
+/** The hugepages of chunks, whatever size the kernel's default is; 'udma setup' makes these. */
+#define UDMA_HUGE_SHIFT  21
+#define UDMA_HUGE_FOLDER "hugepages-2048kB" /* their name in sysfs */
+
 /** Chunks are multiples of this, and aligned to it, so that hugepages fit. */
-#define UDMA_DMA_CHUNK_ALIGN ((size_t)2 << 20)
+#define UDMA_DMA_CHUNK_ALIGN ((size_t)1 << UDMA_HUGE_SHIFT)
 
 struct udma_heap_chunk;
 

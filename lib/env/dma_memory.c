@@ -180,7 +180,8 @@ way_out(int rc)
 	case -ENOSPC:
 		return udma_iova_kind() == UDMA_IOVA_PA
 			       ? "devices see physical addresses, which takes hugepages: provide "
-				 "more ('udma setup', or vm.nr_hugepages)"
+				 "more ('udma setup', or write how many to "
+				 "/sys/kernel/mm/hugepages/" UDMA_HUGE_FOLDER "/nr_hugepages)"
 			       : "free some, or provide more hugepages";
 	case -EAGAIN:
 		return "other threads took each room for it; try again";

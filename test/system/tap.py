@@ -25,7 +25,8 @@ def expect(condition, what):
 
 def environment(**more):
     """The environment of a user who has asked for nothing."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("UDMA_EMULATE", "COLUMNS")}
+    kept = {k: v for k, v in os.environ.items()
+            if k not in ("UDMA_EMULATE", "COLUMNS", "SUDO_USER")}
     kept.update(more)
     return kept
 

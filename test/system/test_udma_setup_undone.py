@@ -2,6 +2,7 @@
 """udma setup where it fails, is killed, or only says what it would do: nothing is lost."""
 
 import fcntl
+import json
 import os
 import pwd
 import sys
@@ -93,6 +94,37 @@ def test_one_of_two_fails():
     expect((machine.driver(ONE), machine.driver(TWO)) == ("ioatdma", "vfio-pci"), "drivers")
     setup(machine, "reset")
     expect(machine.driver(TWO) == "ioatdma", "reset")
+
+
+def test_one_of_a_group_fails():
+    """setup: VFIO needs a whole group: where one fails the others are put back, or left, and named"""
+    name = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    three = [f"0000:00:04.{function}" for function in range(3)]
+    for bad in range(3):
+        machine = Machine(root=f"machine-{bad}")
+        for function in three:
+            machine.add_function(function, group=3)
+        machine.add_function(TWO, group=8)
+        file = f"{PCI}/devices/{three[bad]}/driver_override"
+        machine.spoil(file)
+        setup(machine, "config", "--no-huge", f"--allow={TWO}")
+        answer = setup(machine, "config", "--no-huge", "--user=" + name, status=1)
+        errors = answer.stderr.splitlines()
+        for number, function in enumerate(three):
+            what = "left alone" if number > bad else "as it was before: ioatdma"
+            expect(any(f"{function}: " in line and what in line and
+                       (number == bad or f"group 3, and {three[bad]}" in line)
+                       for line in errors), [function, errors])
+        expect("dev/vfio/3" not in answer.stdout, answer.stdout)
+        expect(f"/dev/vfio/8: user {os.getuid()} -> {name}" in answer.stdout or os.getuid() != 0,
+               answer.stdout)
+        expect({machine.driver(function) for function in three} == {"ioatdma"}, "put back")
+        expect(machine.read(JOURNAL).count("function") == 1, machine.read(JOURNAL))
+        os.rmdir(machine.path(file))
+        machine.write(file, "(null)\n")
+        setup(machine, "config", "--no-huge", "--user=" + name)
+        expect({machine.driver(function) for function in three} == {"vfio-pci"}, "the second time")
+        expect(os.stat(machine.path("dev/vfio/3")).st_uid == pwd.getpwnam(name).pw_uid, "owner")
 
 
 def test_journal_of_another_boot():
@@ -187,6 +219,37 @@ def test_journal_that_cannot_be_written():
     answer = setup(machine, "config", status=1)
     expect(JOURNAL in answer.stderr and "nothing is changed" in answer.stderr, answer.stderr)
     expect(machine.snapshot() == before, "nothing has changed")
+
+
+def test_journal_of_a_careful_root():
+    """setup: whatever root's umask is, everybody may read the journal, and nobody write it"""
+    os.chmod(".", 0o755)
+    machine = one_function()
+    setup(machine, "config", umask=0o077)
+    modes = [os.stat(machine.path(name)).st_mode & 0o777
+             for name in ("run/udma", JOURNAL, "run/udma/setup.lock")]
+    expect(modes == [0o755, 0o644, 0o600], [oct(mode) for mode in modes])
+    with without_privileges() as options:
+        expect("2 to restore" in setup(machine, "status", **options).stdout, "status")
+
+
+def test_journal_that_is_hidden():
+    """setup: status goes on without a journal that this user may not read, and says so"""
+    os.chmod(".", 0o755)
+    machine = one_function()
+    setup(machine, "config")
+    os.chmod(machine.path("run/udma"), 0)
+    with without_privileges() as options:
+        answer = setup(machine, "status", **options)
+        expect(ONE in answer.stdout and "journal        Permission denied" in answer.stdout,
+               answer.stdout)
+        answer = setup(machine, "status", "--json", **options)
+        expect(json.loads(answer.stdout)["to_restore"] is None, answer.stdout)
+        setup(machine, "config", "--persistent", **options)
+        answer = setup(machine, "reset", "--dry-run", status=1, **options)
+        one_error_line(answer.stderr, JOURNAL, "Permission denied", "as root")
+        expect("remove it" not in answer.stderr, answer.stderr)
+    os.chmod(machine.path("run/udma"), 0o755)
 
 
 def test_full_disk():

@@ -2,6 +2,8 @@
 
 #include "memory_test.h"
 #include "env/region.h"
+#include "spdk/log.h"
+#include "support.h"
 
 static void
 start(enum udma_iova_kind kind, unsigned bits)
@@ -175,6 +177,31 @@ pa_refuses_ordinary_memory(void **state)
 	munmap(p, 2 * PAGE);
 }
 
+/** Whatever size the kernel's own default is: of that one there may be plenty. */
+static void
+pa_without_hugepages_says_which_are_missing(void **state)
+{
+	struct spdk_env_opts opts = memory_opts();
+	unsigned taken = 0;
+
+	(void)state;
+	if (udma_memory_init(&opts, UDMA_IOVA_PA, 64) != 0) {
+		print_message("# not tested: physical addresses are not shown to this user\n");
+		return;
+	}
+	capture_log();
+	while (taken < 1024 && spdk_dma_malloc(2 * MiB, 0, NULL) != NULL) {
+		taken++;
+	}
+	spdk_log_open(NULL);
+	if (taken < 1024) {
+		assert_non_null(strstr(g_logged, "/hugepages-2048kB/nr_hugepages"));
+	} else {
+		print_message("# not tested: there are hugepages without end\n");
+	}
+	udma_memory_fini();
+}
+
 static void
 pa_gives_the_pieces_of_hugepages(void **state)
 {
@@ -223,6 +250,7 @@ main(void)
 		cmocka_unit_test(the_interrupt_windows_are_left_out),
 		cmocka_unit_test(space_is_given_back),
 		cmocka_unit_test(pa_refuses_ordinary_memory),
+		cmocka_unit_test(pa_without_hugepages_says_which_are_missing),
 		cmocka_unit_test(pa_gives_the_pieces_of_hugepages),
 	};
 

@@ -126,7 +126,8 @@ def uio(kernel):
     with Server(2, control=True) as server, machine(kernel, server.sockets) as guest:
         guest.sh("bind uio_pci_generic")
         with case(f"{title}: without hugepages there is no memory, and the way out is said"):
-            says(guest, VERIFY, "devices see physical addresses, which takes hugepages", "vm.nr_hugepages")
+            says(guest, VERIFY, "devices see physical addresses, which takes hugepages",
+                 "/hugepages-2048kB/nr_hugepages")
         guest.sh("echo 128 >/proc/sys/vm/nr_hugepages")
         with case(f"{title}: copies and fills in hugepages"):
             guest.sh(VERIFY)
