@@ -100,7 +100,7 @@ void udma_vfio_group_put(struct udma_vfio_group *group);
 
 /**
  * Asks what the IOMMU of some groups can map, and lets go of them again. Those that cannot be
- * opened now are left out, without a word.
+ * opened, now or in a moment, are left out, without a word.
  */
 void udma_vfio_ask(const int *groups, unsigned count, struct udma_pci_reach *reach);
 

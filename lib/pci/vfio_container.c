@@ -16,7 +16,8 @@
 
 #include <linux/vfio.h>
 
-/* A program that starts looks at groups for a moment (udma_vfio_ask()), and keeps others out. */
+/* A program that starts looks at groups for a moment (udma_vfio_ask()), and keeps others out. What
+ * is held for longer than all tries together take is in use. */
 #define BUSY_TRIES    20
 #define BUSY_PAUSE_NS 5000000
 
@@ -83,6 +84,20 @@ open_group(struct udma_vfio_group *group, char *path, size_t size)
 	}
 	if (rc == -ENOENT) {
 		group_path(path, size, group->number, false);
+	}
+	return rc;
+}
+
+/** As open_group(), but waits while a group is busy. `tries` says how often yet, and is used up. */
+static int
+open_when_free(struct udma_vfio_group *group, char *path, size_t size, unsigned *tries)
+{
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
+	int rc = open_group(group, path, size);
+
+	for (; rc == -EBUSY && *tries > 0; (*tries)--) {
+		nanosleep(&pause, NULL);
+		rc = open_group(group, path, size);
 	}
 	return rc;
 }
@@ -304,14 +319,10 @@ leave(struct udma_vfio_group *group)
 static int
 open_and_enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 {
-	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
+	unsigned tries = BUSY_TRIES;
 	char path[PATH_MAX];
-	int rc = open_group(group, path, sizeof(path));
+	int rc = open_when_free(group, path, sizeof(path), &tries);
 
-	for (int i = 0; rc == -EBUSY && i < BUSY_TRIES; i++) {
-		nanosleep(&pause, NULL);
-		rc = open_group(group, path, sizeof(path));
-	}
 	if (rc != 0) {
 		log_not_opened(real, path, rc);
 		return rc;
@@ -389,13 +400,14 @@ udma_vfio_ask(const int *numbers, unsigned count, struct udma_pci_reach *reach)
 	int container = groups != NULL ? open_container() : -ENOMEM;
 	struct udma_iova_ranges ranges;
 	char path[PATH_MAX];
-	unsigned open = 0, joined = 0;
+	/* For all of them: groups that others keep do not add up to a long start. */
+	unsigned open = 0, joined = 0, tries = BUSY_TRIES;
 
 	for (unsigned i = 0; container >= 0 && i < count; i++) {
 		struct udma_vfio_group *group = &groups[open];
 
 		group->number = numbers[i];
-		if (open_group(group, path, sizeof(path)) != 0) {
+		if (open_when_free(group, path, sizeof(path), &tries) != 0) {
 			continue;
 		}
 		open++;

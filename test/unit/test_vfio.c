@@ -182,14 +182,31 @@ a_group_that_cannot_be_asked_settles_nothing(void **state)
 	set_ranges(1, narrow);
 	g_vfio.open_refused = "/vfio/1";
 	g_vfio.open_error = EBUSY;
-	g_vfio.open_refusals = 1;
+	g_vfio.open_refusals = 1000000;
 	assert_int_equal(start_env(NULL), 0);
+	g_vfio.open_refusals = 0;
 	assert_int_equal(udma_iova_kind(), UDMA_IOVA_VA);
 	assert_int_equal(g_log_lines, 0);
 	/* It is too late then, and the reason is said. */
 	assert_non_null(spdk_malloc(64, 0, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_DMA));
 	enumerate();
 	assert_refused(-ENOTSUP, "up to 39 bits; with iova_mode \"mapped\"");
+}
+
+/** Another program that starts asks it as well. */
+static void
+a_group_that_is_busy_for_a_moment_settles_the_kind(void **state)
+{
+	static const struct vfio_iova_range narrow[] = {{0, 0x7fffffffff}};
+
+	(void)state;
+	set_ranges(1, narrow);
+	g_vfio.open_refused = "/vfio/1";
+	g_vfio.open_error = EBUSY;
+	g_vfio.open_refusals = 3;
+	assert_int_equal(start_env(NULL), 0);
+	assert_int_equal(udma_iova_kind(), UDMA_IOVA_MAPPED);
+	assert_int_equal(g_log_lines, 0);
 }
 
 static void
@@ -757,6 +774,7 @@ main(void)
 		WITH_MACHINE(without_pci_nothing_is_touched),
 		WITH_MACHINE(the_narrowest_iommu_settles_the_kind),
 		WITH_MACHINE(a_group_that_cannot_be_asked_settles_nothing),
+		WITH_MACHINE(a_group_that_is_busy_for_a_moment_settles_the_kind),
 		WITH_MACHINE(va_is_refused_where_it_does_not_fit),
 		WITH_MACHINE(memory_is_placed_within_the_ranges),
 		WITH_MACHINE(a_function_is_opened_when_it_is_touched),
