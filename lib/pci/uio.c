@@ -67,6 +67,33 @@ udma_uio_is_usable(const struct udma_pci_real *real)
 	       resource_path(real, 0, path, sizeof(path)) == 0 && access(path, R_OK | W_OK) == 0;
 }
 
+/** Says why a file could not be opened. \return `rc`. */
+static int
+log_not_opened(const struct udma_pci_real *real, const char *path, int rc)
+{
+	SPDK_ERRLOG("%s: cannot open %s: %s%s\n", real->name, path, spdk_strerror(-rc),
+		    rc == -EACCES || rc == -EPERM
+			    ? "; UIO is for root only, vfio-pci with an IOMMU is not"
+			    : "");
+	return rc;
+}
+
+/**
+ * Whether this user may have the registers: asked first, for whoever may not has had addresses of
+ * another kind settled, and another kind would be no help.
+ */
+static int
+check_access(const struct udma_pci_real *real)
+{
+	char path[PATH_MAX];
+	int rc = resource_path(real, 0, path, sizeof(path));
+
+	if (rc == 0 && access(path, R_OK | W_OK) != 0) {
+		rc = log_not_opened(real, path, -errno);
+	}
+	return rc;
+}
+
 static int
 check_addresses(const struct udma_pci_real *real)
 {
@@ -108,14 +135,7 @@ open_file(const struct udma_pci_real *real, const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
-	if (fd < 0) {
-		fd = -errno;
-		SPDK_ERRLOG("%s: cannot open %s: %s%s\n", real->name, path, spdk_strerror(-fd),
-			    fd == -EACCES || fd == -EPERM
-				    ? "; UIO is for root only, vfio-pci with an IOMMU is not"
-				    : "");
-	}
-	return fd;
+	return fd >= 0 ? fd : log_not_opened(real, path, -errno);
 }
 
 static void
@@ -161,8 +181,11 @@ open_files(struct udma_pci_real *real)
 static int
 uio_open(struct udma_pci_real *real)
 {
-	int rc = check_addresses(real);
+	int rc = check_access(real);
 
+	if (rc == 0) {
+		rc = check_addresses(real);
+	}
 	return rc == 0 ? open_files(real) : rc;
 }
 

@@ -11,6 +11,8 @@
 #define F0 "0000:00:04.0"
 #define F1 "0000:00:04.1"
 
+#define NOBODY 65534
+
 #define PHYSICAL  0x1234000000
 #define BAR_BYTES 16384
 #define CFG_BYTES 4096
@@ -167,6 +169,43 @@ what_cannot_be_used_settles_nothing(void **state)
 	unlink(tree_path("bus/pci/devices/" F0 "/resource0"));
 	assert_int_equal(start_env(NULL), 0);
 	assert_int_equal(udma_iova_kind(), UDMA_IOVA_VA);
+}
+
+/** What an ordinary user meets. \return a process's exit status: 0 as it should be. */
+static int
+be_nobody(void)
+{
+	if (setresuid(NOBODY, NOBODY, NOBODY) != 0 || start_env(NULL) != 0) {
+		return 1;
+	}
+	enumerate();
+	if (map_bar(0, 0) != -EACCES) {
+		return 2;
+	}
+	return strstr(g_logged, "resource0: Permission denied; UIO is for root only") != NULL &&
+			       strstr(g_logged, "iova_mode") == NULL
+		       ? 0
+		       : 3;
+}
+
+static void
+a_user_without_privileges_is_told_so(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	if (geteuid() != 0) {
+		skip();
+	}
+	assert_int_equal(chmod(g_tree, 01777), 0);
+	assert_int_equal(chmod(tree_path("bus/pci/devices/" F0 "/resource0"), 0600), 0);
+	child = fork();
+	if (child == 0) {
+		_exit(be_nobody());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void
@@ -329,6 +368,7 @@ main(void)
 		WITH_MACHINE(memory_has_its_physical_address),
 		WITH_MACHINE(without_physical_addresses_there_is_no_start),
 		WITH_MACHINE(what_cannot_be_used_settles_nothing),
+		WITH_MACHINE(a_user_without_privileges_is_told_so),
 		WITH_MACHINE(an_iommu_that_nobody_programs),
 		WITH_MACHINE(a_device_that_another_process_has_open),
 		WITH_MACHINE(files_that_are_missing),

@@ -134,7 +134,7 @@ def uio(kernel):
         with case(f"{title}: copies are waited for, and INTx interrupts"):
             interrupted(guest, server, "uio_pci_generic")
         with case(f"{title}: not for a user without privileges"):
-            says(guest, f'user "{VERIFY}"', "UIO")
+            says(guest, f'user "{VERIFY}"', "UIO is for root only")
         with case(f"{title}: what another process has is refused, with its name"):
             guest.sh("udma verify --channels=1 --seconds=1000 --quiet & wait_claimed")
             says(guest, "udma verify --channels=2 --count=20 --quiet", "has claimed it", "(udma)", status=2)
