@@ -75,6 +75,16 @@ udma_pci_real_of(struct spdk_pci_device *device)
 	return (struct udma_pci_real *)((char *)device - offsetof(struct udma_pci_real, device));
 }
 
+/* real_bar.c */
+
+/** Maps a BAR of a function that is open, unless it is mapped. \return 0; a negative errno, logged.
+ */
+int udma_pci_real_map(struct udma_pci_real *real, unsigned bar);
+/** Does nothing for one that is not mapped. */
+void udma_pci_real_unmap(struct udma_pci_real *real, unsigned bar);
+/** The physical address of a BAR. \return 0 if it is not known. */
+uint64_t udma_pci_real_bar_address(const struct udma_pci_real *real, unsigned bar);
+
 /* vfio_irq.c */
 
 /** Asks the kernel to tell when it wants the function back. */
