@@ -54,6 +54,12 @@ open_locked(struct udma_pci_real *real)
 {
 	int rc;
 
+	if (real->is_open && real->process != getpid()) {
+		SPDK_ERRLOG(
+			"%s: it is the parent's, process %d; a child of fork() has it no more\n",
+			real->name, (int)real->process);
+		return -EPERM;
+	}
 	if (real->is_open) {
 		return 0;
 	}
@@ -65,6 +71,7 @@ open_locked(struct udma_pci_real *real)
 		}
 	}
 	real->is_open = rc == 0;
+	real->process = getpid();
 	return rc;
 }
 

@@ -55,6 +55,8 @@ map(struct udma_pci_real *real, unsigned bar, const struct udma_pci_bar *where)
 			    bar, where->size, spdk_strerror(-rc));
 		return rc;
 	}
+	/* A mapping holds the file open as a descriptor does (stay.c). */
+	madvise(addr, where->size, MADV_DONTFORK);
 	real->bar[bar].addr = addr;
 	real->bar[bar].size = where->size;
 	return 0;
@@ -77,7 +79,7 @@ udma_pci_real_map(struct udma_pci_real *real, unsigned bar)
 		rc = map(real, bar, &where);
 	}
 	if (where.close_fd) {
-		close(where.fd);
+		udma_stay_close(where.fd);
 	}
 	return rc;
 }
@@ -85,10 +87,11 @@ udma_pci_real_map(struct udma_pci_real *real, unsigned bar)
 void
 udma_pci_real_unmap(struct udma_pci_real *real, unsigned bar)
 {
-	if (real->bar[bar].addr != NULL) {
+	/* A child of fork() has other things there, if any. */
+	if (real->bar[bar].addr != NULL && real->process == getpid()) {
 		munmap(real->bar[bar].addr, real->bar[bar].size);
-		real->bar[bar].addr = NULL;
 	}
+	real->bar[bar].addr = NULL;
 }
 
 /* A line of the file for each BAR. */

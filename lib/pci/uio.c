@@ -129,20 +129,20 @@ check_holder(const struct udma_pci_real *real, const char *path)
 	return -EBUSY;
 }
 
-/** \return a descriptor; a negative errno, logged. */
+/** \return a descriptor, to be closed by udma_stay_close(); a negative errno, logged. */
 static int
 open_file(const struct udma_pci_real *real, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int fd = udma_stay_open(path);
 
-	return fd >= 0 ? fd : log_not_opened(real, path, -errno);
+	return fd >= 0 ? fd : log_not_opened(real, path, fd);
 }
 
 static void
 uio_close(struct udma_pci_real *real)
 {
-	close(real->cfg_fd);
-	close(real->fd);
+	udma_stay_close(real->cfg_fd);
+	udma_stay_close(real->fd);
 	real->cfg_fd = -1;
 	real->fd = -1;
 }
@@ -170,7 +170,7 @@ open_files(struct udma_pci_real *real)
 	rc = udma_sysfs_path(path, sizeof(path), DEVICE "/config", real->name);
 	real->cfg_fd = rc == 0 ? open_file(real, path) : rc;
 	if (real->cfg_fd < 0) {
-		close(real->fd);
+		udma_stay_close(real->fd);
 		return real->cfg_fd;
 	}
 	real->cfg_offset = 0;

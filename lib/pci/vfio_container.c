@@ -56,12 +56,12 @@ open_container(void)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/vfio/vfio", udma_pci_dev_dir);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = udma_stay_open(path);
 	if (fd < 0) {
-		return -errno;
+		return fd;
 	}
 	if (ioctl(fd, VFIO_GET_API_VERSION) != VFIO_API_VERSION) {
-		close(fd);
+		udma_stay_close(fd);
 		return -ENOTSUP;
 	}
 	return fd;
@@ -79,8 +79,8 @@ open_group(struct udma_vfio_group *group, char *path, size_t size)
 			return rc;
 		}
 		group->no_iommu = no_iommu;
-		group->fd = open(path, O_RDWR | O_CLOEXEC);
-		rc = group->fd < 0 ? -errno : 0;
+		group->fd = udma_stay_open(path);
+		rc = spdk_min(group->fd, 0);
 	}
 	if (rc == -ENOENT) {
 		group_path(path, size, group->number, false);
@@ -294,7 +294,7 @@ enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 	if (rc == 0) {
 		container->groups++;
 	} else if (first) {
-		close(container->fd);
+		udma_stay_close(container->fd);
 		container->fd = -1;
 	}
 	return rc;
@@ -311,7 +311,7 @@ leave(struct udma_vfio_group *group)
 	}
 	ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER);
 	if (container->groups == 0) {
-		close(container->fd);
+		udma_stay_close(container->fd);
 		container->fd = -1;
 	}
 }
@@ -338,7 +338,7 @@ open_and_enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 		rc = enter(real, group);
 	}
 	if (rc != 0) {
-		close(group->fd);
+		udma_stay_close(group->fd);
 	}
 	return rc;
 }
@@ -386,7 +386,7 @@ udma_vfio_group_put(struct udma_vfio_group *group)
 		return;
 	}
 	leave(group);
-	close(group->fd);
+	udma_stay_close(group->fd);
 	LIST_REMOVE(group, link);
 	free(group);
 }
@@ -421,10 +421,10 @@ udma_vfio_ask(const int *numbers, unsigned count, struct udma_pci_reach *reach)
 		udma_iova_ranges_intersect(&reach->ranges, &ranges);
 	}
 	while (open > 0) {
-		close(groups[--open].fd);
+		udma_stay_close(groups[--open].fd);
 	}
 	if (container >= 0) {
-		close(container);
+		udma_stay_close(container);
 	}
 	free(groups);
 }

@@ -308,6 +308,28 @@ a_function_is_reset_where_it_can_be(void **state)
 	close(fd);
 }
 
+static void
+do_nothing(void)
+{
+}
+
+static void
+a_child_has_nothing_of_it(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	start();
+	assert_not_inherited("bus/pci/devices/" F0 "/config");
+	child = start_holder(do_nothing);
+	spdk_pci_device_detach(g_device[0]);
+	/* What was closed is closed for good, and the next one gets it. */
+	assert_int_equal(udma_pci_find_holder(tree_path("dev/uio7")), 0);
+	enumerate();
+	assert_int_equal(map_bar(0, 0), 0);
+	end_holder(child);
+}
+
 /** The command register: bit 10 stops INTx (section 2). */
 static uint16_t
 command(void)
@@ -375,6 +397,7 @@ main(void)
 		WITH_MACHINE(the_claim_comes_first),
 		WITH_MACHINE(bars_and_configuration_space_are_as_long_as_their_files),
 		WITH_MACHINE(a_function_is_reset_where_it_can_be),
+		WITH_MACHINE(a_child_has_nothing_of_it),
 		WITH_MACHINE(interrupts_are_heard_of_by_the_uio_device),
 		WITH_MACHINE(a_command_register_that_cannot_be_reached_is_no_interrupt),
 	};

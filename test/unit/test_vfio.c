@@ -362,6 +362,19 @@ what_is_registered_is_mapped_for_a_function_that_comes(void **state)
 }
 
 static void
+a_child_has_nothing_of_it(void **state)
+{
+	unsigned descriptors = count_descriptors();
+
+	(void)state;
+	start();
+	assert_not_inherited("device/" F0);
+	assert_true(g_vfio.group[1].joined);
+	spdk_pci_device_detach(g_device[0]);
+	assert_int_equal(count_descriptors(), descriptors);
+}
+
+static void
 the_end_of_the_environment_closes_all(void **state)
 {
 	unsigned descriptors = count_descriptors();
@@ -782,6 +795,7 @@ main(void)
 		WITH_MACHINE(one_that_was_touched_and_left_is_closed),
 		WITH_MACHINE(functions_share_groups_and_groups_share_the_container),
 		WITH_MACHINE(what_is_registered_is_mapped_for_a_function_that_comes),
+		WITH_MACHINE(a_child_has_nothing_of_it),
 		WITH_MACHINE(the_end_of_the_environment_closes_all),
 		WITH_MACHINE(no_group),
 		WITH_MACHINE(no_file_of_the_group),
