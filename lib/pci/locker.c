@@ -9,22 +9,12 @@
 /* What the kernel calls the PID namespace that has all processes (PROC_PID_INIT_INO). */
 #define FIRST_PID_NAMESPACE 0xeffffffc
 
-/** The table leaves out the locks of processes that are outside of the reader's PID namespace. */
-static bool
-is_table_whole(void)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/self/ns/pid", udma_pci_proc_dir);
-	return stat(path, &st) == 0 && st.st_ino == FIRST_PID_NAMESPACE;
-}
-
 pid_t
 udma_pci_find_locker(const struct stat *file)
 {
 	char path[PATH_MAX], line[256];
-	bool known = is_table_whole();
+	/* The table leaves out the locks of processes outside of the reader's PID namespace. */
+	bool known = udma_pci_is_in_namespace("pid", FIRST_PID_NAMESPACE);
 	pid_t locker = 0;
 	FILE *table;
 

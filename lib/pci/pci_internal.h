@@ -102,6 +102,9 @@ pid_t udma_pci_find_holder(const char *path);
 /** The name of a process, safe to print; "?" if it is not known. */
 void udma_pci_process_name(pid_t pid, char *name, size_t size);
 
+/** Whether this process is in the namespace of a kind ("pid", "user") that has a number. */
+bool udma_pci_is_in_namespace(const char *kind, ino_t number);
+
 /* locker.c */
 
 /**

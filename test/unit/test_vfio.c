@@ -7,7 +7,9 @@
 #include "memory_test.h"
 #include "env/env_internal.h"
 
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #define F0 "0000:00:04.0"
 #define F1 "0000:00:04.1"
@@ -689,25 +691,87 @@ memory_that_cannot_be_mapped(void **state)
 	assert_not_registered(EPERM, -EPERM, "Operation not permitted: the kernel refuses");
 }
 
-static void
-more_than_may_be_locked(void **state)
+/** Takes the capability with which the limit does not count, or gives it back. \return whether this
+ * process can have it. */
+static bool
+have_ipc_lock(bool have)
 {
-	struct rlimit limit = {.rlim_cur = 65536, .rlim_max = 65536}, before;
-	char *p = map_pages(MiB);
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	uint32_t bit = 1u << CAP_IPC_LOCK;
 
-	(void)state;
-	start();
-	assert_int_equal(map_bar(0, 0), 0);
+	assert_int_equal(syscall(SYS_capget, &header, data), 0);
+	data[0].effective = have ? data[0].effective | bit : data[0].effective & ~bit;
+	return syscall(SYS_capset, &header, data) == 0;
+}
+
+/** Lets 64 KiB be locked, and registers without a right to more. */
+static int
+register_limited(void *p, size_t len)
+{
+	struct rlimit limit = {.rlim_cur = 65536}, before;
+	int rc;
+
 	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
 	limit.rlim_max = before.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
 	g_vfio.map_error = ENOMEM;
-	assert_int_equal(spdk_mem_register(p, MiB), -ENOMEM);
+	rc = p != NULL ? spdk_mem_register(p, len) : map_bar(0, 0);
+	g_vfio.map_error = 0;
 	assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
-	assert_logged_once("1048576 bytes of locked memory are needed, 0 of them are in use, and "
-			   "the limit (RLIMIT_MEMLOCK) is 65536 bytes; put at least '* - memlock "
-			   "1024' (KiB) into /etc/security/limits.conf and log in again, or "
-			   "LimitMEMLOCK=1048576 into the systemd unit");
+	return rc;
+}
+
+#define NEEDS(bytes, kib)                                                                          \
+	bytes " bytes of locked memory are needed for all that is registered, 0 of them are in "   \
+	      "use, and the limit (RLIMIT_MEMLOCK) is 65536 bytes; put at least '* - memlock " kib \
+	      "' (KiB) into /etc/security/limits.conf and log in again, or LimitMEMLOCK=" bytes    \
+	      " into the systemd unit"
+
+static void
+more_than_may_be_locked(void **state)
+{
+	char *p = map_pages(4 * MiB);
+
+	(void)state;
+	start();
+	assert_int_equal(map_bar(0, 0), 0);
+	have_ipc_lock(false);
+	assert_int_equal(register_limited(p, MiB), -ENOMEM);
+	assert_logged_once(NEEDS("1048576", "1024"));
+	/* What is mapped is counted once. */
+	assert_int_equal(spdk_mem_register(p, MiB), 0);
+	assert_int_equal(register_limited(p + 2 * MiB, MiB), -ENOMEM);
+	assert_logged_once(NEEDS("2097152", "2048"));
+	/* A function that comes needs all at once, and the first does not go in. */
+	assert_int_equal(spdk_mem_register(p + 2 * MiB, MiB), 0);
+	spdk_pci_device_detach(g_device[0]);
+	enumerate();
+	capture_log();
+	assert_int_equal(register_limited(NULL, 0), -ENOMEM);
+	assert_logged(NEEDS("2097152", "2048"));
+	have_ipc_lock(true);
+	assert_int_equal(spdk_mem_unregister(p, MiB), 0);
+	assert_int_equal(spdk_mem_unregister(p + 2 * MiB, MiB), 0);
+	munmap(p, 4 * MiB);
+}
+
+/** Where the limit does not count it is not to blame. */
+static void
+root_may_lock_everything(void **state)
+{
+	char *p = map_pages(MiB);
+	struct stat st;
+
+	(void)state;
+	if (!have_ipc_lock(true) || stat("/proc/self/ns/user", &st) != 0 ||
+	    st.st_ino != 0xeffffffd) {
+		skip();
+	}
+	start();
+	assert_int_equal(map_bar(0, 0), 0);
+	assert_int_equal(register_limited(p, MiB), -ENOMEM);
+	assert_logged_once("the kernel has no memory to pin it");
 	munmap(p, MiB);
 }
 
@@ -816,6 +880,7 @@ main(void)
 		WITH_MACHINE(a_function_is_reset_where_it_can_be),
 		WITH_MACHINE(memory_that_cannot_be_mapped),
 		WITH_MACHINE(more_than_may_be_locked),
+		WITH_MACHINE(root_may_lock_everything),
 		WITH_MACHINE(more_than_can_be_mapped),
 		WITH_MACHINE(a_function_gets_all_memory_or_none),
 		WITH_MACHINE(no_iommu_needs_physical_addresses),
