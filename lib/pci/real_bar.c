@@ -41,6 +41,33 @@ enable_memory(struct udma_pci_real *real)
 	return rc;
 }
 
+/** A kernel that has been locked down, as with Secure Boot, lets nobody map registers through
+ * sysfs.
+ */
+static bool
+is_locked_down(void)
+{
+	char text[64];
+
+	/* "[none] integrity confidentiality", the one in force in brackets. */
+	return udma_sysfs_read(text, sizeof(text), "kernel/security/lockdown") == 0 &&
+	       strchr(text, '[') != NULL && strstr(text, "[none]") == NULL;
+}
+
+static void
+log_not_mapped(const struct udma_pci_real *real, unsigned bar, uint64_t size, int rc)
+{
+	const char *why = "";
+
+	if (rc == -EPERM && real->bus == &udma_pci_uio && is_locked_down()) {
+		why = ": the kernel is locked down (/sys/kernel/security/lockdown), as it is with "
+		      "Secure Boot, and that rules UIO out; bind it to vfio-pci, or switch Secure "
+		      "Boot off";
+	}
+	SPDK_ERRLOG("%s: BAR %u of %" PRIu64 " bytes cannot be mapped: %s%s\n", real->name, bar,
+		    size, spdk_strerror(-rc), why);
+}
+
 /** Maps what `where` describes. */
 static int
 map(struct udma_pci_real *real, unsigned bar, const struct udma_pci_bar *where)
@@ -51,8 +78,7 @@ map(struct udma_pci_real *real, unsigned bar, const struct udma_pci_bar *where)
 	if (addr == MAP_FAILED) {
 		int rc = -errno;
 
-		SPDK_ERRLOG("%s: BAR %u of %" PRIu64 " bytes cannot be mapped: %s\n", real->name,
-			    bar, where->size, spdk_strerror(-rc));
+		log_not_mapped(real, bar, where->size, rc);
 		return rc;
 	}
 	/* A mapping holds the file open as a descriptor does (stay.c). */

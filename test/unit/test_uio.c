@@ -17,10 +17,23 @@
 #define BAR_BYTES 16384
 #define CFG_BYTES 4096
 
+void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 int __wrap_udma_physical_init(void);
 int __wrap_udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical);
 
 static int g_physical_rc;
+static int g_mmap_error; /* of mapping a file to write to it */
+
+void *
+__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	if (g_mmap_error != 0 && fd >= 0 && (prot & PROT_WRITE)) {
+		errno = g_mmap_error;
+		return MAP_FAILED;
+	}
+	return __real_mmap64(addr, len, prot, flags, fd, offset);
+}
 
 int
 __wrap_udma_physical_init(void)
@@ -62,6 +75,7 @@ setup(void **state)
 	make_machine();
 	add_uio_function(F0, 7);
 	g_physical_rc = 0;
+	g_mmap_error = 0;
 	return 0;
 }
 
@@ -292,6 +306,27 @@ bars_and_configuration_space_are_as_long_as_their_files(void **state)
 }
 
 static void
+a_kernel_that_is_locked_down_is_named(void **state)
+{
+	(void)state;
+	start();
+	g_mmap_error = EPERM;
+	assert_int_equal(map_bar(0, 0), -EPERM);
+	assert_logged(F0 ": BAR 0 of 16384 bytes cannot be mapped: Operation not permitted\n");
+	tree_file("kernel/security/lockdown", "[none] integrity confidentiality\n");
+	assert_int_equal(map_bar(0, 0), -EPERM);
+	assert_logged("Operation not permitted\n");
+	tree_file("kernel/security/lockdown", "none [integrity] confidentiality\n");
+	assert_int_equal(map_bar(0, 0), -EPERM);
+	assert_logged("Operation not permitted: the kernel is locked down "
+		      "(/sys/kernel/security/lockdown), as it is with Secure Boot, and that rules "
+		      "UIO out; bind it to vfio-pci");
+	g_mmap_error = ENODEV;
+	assert_int_equal(map_bar(0, 0), -ENODEV);
+	assert_logged("No such device\n");
+}
+
+static void
 a_function_is_reset_where_it_can_be(void **state)
 {
 	char byte = 0;
@@ -396,6 +431,7 @@ main(void)
 		WITH_MACHINE(files_that_are_missing),
 		WITH_MACHINE(the_claim_comes_first),
 		WITH_MACHINE(bars_and_configuration_space_are_as_long_as_their_files),
+		WITH_MACHINE(a_kernel_that_is_locked_down_is_named),
 		WITH_MACHINE(a_function_is_reset_where_it_can_be),
 		WITH_MACHINE(a_child_has_nothing_of_it),
 		WITH_MACHINE(interrupts_are_heard_of_by_the_uio_device),
