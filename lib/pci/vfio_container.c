@@ -150,9 +150,34 @@ log_busy(const struct udma_pci_real *real, const char *path)
 		real->name, real->iommu_group, (int)holder, name);
 }
 
+static bool
+is_in_dev(const char *name)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", udma_pci_dev_dir, name);
+
+	return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
+}
+
+/** Says that the kernel has been built with the newer interface to VFIO only. \return whether. */
+static bool
+log_no_groups(const struct udma_pci_real *real)
+{
+	if (is_in_dev("vfio/vfio") || !(is_in_dev("vfio/devices") || is_in_dev("iommu"))) {
+		return false;
+	}
+	SPDK_ERRLOG("%s: this kernel has VFIO by iommufd only, without groups and containers: udma "
+		    "needs one that is built with CONFIG_VFIO_GROUP and CONFIG_VFIO_CONTAINER\n",
+		    real->name);
+	return true;
+}
+
 static void
 log_not_opened(const struct udma_pci_real *real, const char *path, int rc)
 {
+	if (rc == -ENOENT && log_no_groups(real)) {
+		return;
+	}
 	if (rc == -EBUSY) {
 		log_busy(real, path);
 	} else if (rc == -EACCES || rc == -EPERM) {
@@ -164,6 +189,16 @@ log_not_opened(const struct udma_pci_real *real, const char *path, int rc)
 			    real->name, path);
 	} else {
 		SPDK_ERRLOG("%s: cannot open %s: %s\n", real->name, path, spdk_strerror(-rc));
+	}
+}
+
+static void
+log_no_container(const struct udma_pci_real *real, int rc)
+{
+	if (rc != -ENOENT || !log_no_groups(real)) {
+		SPDK_ERRLOG("%s: cannot open %s/vfio/vfio: %s; load vfio_iommu_type1, and let this "
+			    "user open it\n",
+			    real->name, udma_pci_dev_dir, spdk_strerror(-rc));
 	}
 }
 
@@ -274,9 +309,7 @@ enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 	if (first) {
 		container->fd = open_container();
 		if (container->fd < 0) {
-			SPDK_ERRLOG("%s: cannot open %s/vfio/vfio: %s; load vfio_iommu_type1, and "
-				    "let this user open it\n",
-				    real->name, udma_pci_dev_dir, spdk_strerror(-container->fd));
+			log_no_container(real, container->fd);
 			return container->fd;
 		}
 	}

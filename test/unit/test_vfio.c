@@ -418,6 +418,27 @@ no_file_of_the_group(void **state)
 }
 
 static void
+a_kernel_without_groups(void **state)
+{
+	static const char text[] = F0 ": this kernel has VFIO by iommufd only, without groups and "
+				      "containers: udma needs one that is built with "
+				      "CONFIG_VFIO_GROUP and CONFIG_VFIO_CONTAINER";
+
+	(void)state;
+	unlink(tree_path("dev/vfio/vfio"));
+	start();
+	/* Groups, and nothing to put them in. */
+	tree_file("dev/iommu", "");
+	assert_refused(-ENOENT, text);
+	unlink(tree_path("dev/iommu"));
+	assert_refused(-ENOENT, "load vfio_iommu_type1");
+	unlink(tree_path("dev/vfio/1"));
+	assert_refused(-ENOENT, "load vfio-pci");
+	tree_file("dev/vfio/devices/vfio0", "");
+	assert_refused(-ENOENT, text);
+}
+
+static void
 no_permission(void **state)
 {
 	(void)state;
@@ -863,6 +884,7 @@ main(void)
 		WITH_MACHINE(the_end_of_the_environment_closes_all),
 		WITH_MACHINE(no_group),
 		WITH_MACHINE(no_file_of_the_group),
+		WITH_MACHINE(a_kernel_without_groups),
 		WITH_MACHINE(no_permission),
 		WITH_MACHINE(a_group_that_another_process_holds),
 		WITH_MACHINE(a_group_that_is_busy_for_a_moment),
