@@ -6,6 +6,7 @@
 #include "fake_vfio.h"
 #include "memory_test.h"
 #include "env/env_internal.h"
+#include "env/physical.h"
 
 #include <linux/capability.h>
 #include <sys/resource.h>
@@ -15,10 +16,37 @@
 #define F1 "0000:00:04.1"
 #define F2 "0000:00:04.2"
 
+#define PHYSICAL_OF(p) (0x1234000000 + ((uintptr_t)(p)&0xfff000))
+
+int __real_udma_physical_init(void);
+int __wrap_udma_physical_init(void);
+int __real_udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical);
+int __wrap_udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical);
+
+static bool g_physical; /* all memory has a physical address, which the kernel tells */
+
+int
+__wrap_udma_physical_init(void)
+{
+	return g_physical ? 0 : __real_udma_physical_init();
+}
+
+int
+__wrap_udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical)
+{
+	if (!g_physical) {
+		return __real_udma_physical_find(vaddr, len, physical);
+	}
+	*len = PAGE;
+	*physical = PHYSICAL_OF(vaddr);
+	return 0;
+}
+
 static int
 setup(void **state)
 {
 	(void)state;
+	g_physical = false;
 	make_machine();
 	make_vfio();
 	add_vfio_function(F0, 1);
@@ -859,6 +887,35 @@ no_iommu_needs_physical_addresses(void **state)
 			 "the physical ones; start with iova_mode \"pa\"");
 }
 
+/** They are the devices' addresses as they are: nothing is mapped, and memory is what the kernel
+ * keeps in place. */
+static void
+without_an_iommu_it_is_as_over_uio(void **state)
+{
+	unsigned descriptors = count_descriptors();
+	char *p = map_pages(2 * PAGE);
+
+	(void)state;
+	unlink(tree_path("dev/vfio/1"));
+	tree_file("dev/vfio/noiommu-1", "");
+	g_physical = true;
+	/* The kind is found out, without a word from the program. */
+	start();
+	assert_int_equal(udma_iova_kind(), UDMA_IOVA_PA);
+	assert_false(spdk_iommu_is_enabled());
+	assert_int_equal(spdk_mem_register(p, PAGE), 0);
+	assert_int_equal(map_bar(0, 0), 0);
+	assert_int_equal(g_vfio.iommu, VFIO_NOIOMMU_IOMMU);
+	assert_int_equal(spdk_mem_register(p + PAGE, PAGE), 0);
+	assert_int_equal(spdk_vtophys(p + PAGE, NULL), PHYSICAL_OF(p + PAGE));
+	assert_int_equal(g_vfio.maps, 0);
+	assert_int_equal(spdk_mem_unregister(p, 2 * PAGE), 0);
+	spdk_pci_device_detach(g_device[0]);
+	assert_int_equal(count_descriptors(), descriptors);
+	assert_int_equal(g_log_lines, 0);
+	munmap(p, 2 * PAGE);
+}
+
 #define WITH_MACHINE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -906,6 +963,7 @@ main(void)
 		WITH_MACHINE(more_than_can_be_mapped),
 		WITH_MACHINE(a_function_gets_all_memory_or_none),
 		WITH_MACHINE(no_iommu_needs_physical_addresses),
+		WITH_MACHINE(without_an_iommu_it_is_as_over_uio),
 	};
 
 	return cmocka_run_group_tests_name("vfio", tests, NULL, NULL);
