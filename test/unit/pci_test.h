@@ -179,6 +179,13 @@ has_open_below(const char *name)
 	return found;
 }
 
+/** An emulator of the processor takes any advice about memory, and follows none. */
+static inline bool
+is_advice_followed(void *addr)
+{
+	return madvise(addr, 1, 9999) != 0;
+}
+
 /** What a child of fork() has of the function that its parent drives. \return 0: nothing, and it
  * can end the environment, and goes on in one of its own. */
 static inline int
@@ -190,7 +197,7 @@ inherits(const char *file, void *bar)
 	if (has_open_below("dev") || has_open_below(file)) {
 		return 1;
 	}
-	if (msync(bar, 1, MS_ASYNC) == 0 || errno != ENOMEM) {
+	if (is_advice_followed(bar) && (msync(bar, 1, MS_ASYNC) == 0 || errno != ENOMEM)) {
 		return 2;
 	}
 	if (spdk_pci_device_cfg_read16(g_device[0], &value, 0) != -EPERM ||
