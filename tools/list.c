@@ -25,7 +25,7 @@ static const char help[] =
 	"emulated, the kernel driver that is bound to it, its NUMA node, whether udma can have it\n"
 	"(its driver leaves it to user space, and no process holds it), what it can do (known of\n"
 	"emulated ones only: others are not opened), and the process that holds it. '-' is none,\n"
-	"or not known.\n"
+	"or not known; '?' is a holder that this user is not told, if there is one.\n"
 	"\n"
 	"Options:\n"
 	"  --emulate[=N[,OPTION=VALUE]...]\n"

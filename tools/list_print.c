@@ -122,10 +122,15 @@ json_of_holder(const struct entry *entry)
 {
 	struct json_object *holder;
 
-	if (entry->function.holder <= 0) {
+	if (entry->function.holder == 0) {
 		return NULL;
 	}
 	holder = json_object_new_object();
+	if (entry->function.holder < 0) { /* it cannot be told who, or whether anybody */
+		json_object_object_add(holder, "pid", NULL);
+		json_object_object_add(holder, "name", NULL);
+		return holder;
+	}
 	json_object_object_add(holder, "pid", json_object_new_int(entry->function.holder));
 	json_object_object_add(holder, "name", text_or_null(entry->holder_name));
 	return holder;

@@ -10,7 +10,9 @@
  * with UDMA_IOAT_ELSE_CPU.
  *
  * A channel stays with its process. A child of fork() may detach its copy, or end the environment,
- * which does nothing to the device and calls nothing back; everything else is the parent's.
+ * which does nothing to the device and calls nothing back; everything else is the parent's. Of a
+ * real channel it has neither the registers nor the descriptors, so that a parent that is killed
+ * leaves no engine running, and the channel to the next one.
  *
  * Recovery. When the engine halts, the next poll finds the request at fault, ends it with its
  * cause, and restarts the engine behind it; everything else goes on. Through spdk/ioat.h a failed

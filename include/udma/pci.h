@@ -32,7 +32,10 @@ struct udma_pci_function {
 	 * spdk_pci_enumerate() offers it.
 	 */
 	bool usable;
-	/** The process that has claimed it (spdk_pci_device_claim()), 0 for none. */
+	/**
+	 * The process that has claimed it (spdk_pci_device_claim()), 0 for none, a negative errno
+	 * if it cannot be told.
+	 */
 	pid_t holder;
 };
 

@@ -123,3 +123,15 @@ udma_domains_unmap(const struct udma_region *region)
 		}
 	}
 }
+
+uint64_t
+udma_domains_bytes(const struct udma_region *region)
+{
+	struct udma_region known;
+	uint64_t sum = region->len;
+
+	for (uint64_t at = 0; udma_registry_next_region(at, &known); at = known.vaddr + known.len) {
+		sum += known.vaddr != region->vaddr ? known.len : 0;
+	}
+	return sum;
+}

@@ -45,6 +45,9 @@ void udma_domain_remove(struct udma_domain *domain);
  * \return 0; what one of them refused with, and none has it.
  */
 int udma_domains_map(const struct udma_region *region);
+/** \return the bytes of all that is registered, `region` among them: it may just be about to be;
+ * with the registry's lock. */
+uint64_t udma_domains_bytes(const struct udma_region *region);
 /** Takes a region out of every domain; with the registry's lock. */
 void udma_domains_unmap(const struct udma_region *region);
 

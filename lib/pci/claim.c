@@ -112,6 +112,26 @@ lock_holder(int fd)
 	return lock.l_pid > 0 ? lock.l_pid : -ESRCH;
 }
 
+/*
+ * Who holds the lock of a file that only another user may open. The kernel's own table tells, of
+ * whoever it is; what the file says could be written by anybody.
+ *
+ * \return as lock_holder(); -EACCES if it cannot be told.
+ */
+static pid_t
+other_users_holder(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0) {
+		return errno == ENOENT ? 0 : -errno;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1) {
+		return -EINVAL;
+	}
+	return udma_pci_find_locker(&st);
+}
+
 /* Whether the name still leads to the file: its last holder may have removed it meanwhile. */
 static bool
 is_current(int fd, const char *path)
@@ -122,7 +142,10 @@ is_current(int fd, const char *path)
 	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/* \return a descriptor that holds the lock; -EACCES and the holder; a negative errno. */
+/*
+ * \return a descriptor that holds the lock; -EACCES and the holder; -EPERM if the file is another
+ * user's, and no holder is known; a negative errno.
+ */
 static int
 take_lock(const char *path, pid_t *holder)
 {
@@ -131,8 +154,12 @@ take_lock(const char *path, pid_t *holder)
 		int fd = open_or_create(path);
 		int rc;
 
+		if (fd == -EACCES) {
+			*holder = other_users_holder(path);
+			return *holder > 0 ? -EACCES : -EPERM;
+		}
 		if (fd < 0) {
-			return fd == -EACCES ? -EPERM : fd;
+			return fd;
 		}
 		if (fcntl(fd, F_SETLK, &lock) == 0) {
 			if (is_current(fd, path)) {
@@ -281,6 +308,8 @@ udma_pci_claim_holder(const struct spdk_pci_addr *addr)
 		if (fd >= 0) {
 			holder = lock_holder(fd);
 			close(fd);
+		} else if (fd == -EACCES) {
+			holder = other_users_holder(path);
 		}
 	}
 	pthread_mutex_unlock(&g_lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Which process has a file open, as far as this user may know: /proc. */
+/* Which process has a file open, as far as this user may know, and what else /proc tells of them.
+ */
 
 #include "real.h"
 
@@ -83,4 +84,14 @@ udma_pci_process_name(pid_t pid, char *name, size_t size)
 			name[i] = i == n - 1 ? '\0' : '?';
 		}
 	}
+}
+
+bool
+udma_pci_is_in_namespace(const char *kind, ino_t number)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/self/ns/%s", udma_pci_proc_dir, kind);
+	return stat(path, &st) == 0 && st.st_ino == number;
 }

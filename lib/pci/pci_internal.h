@@ -102,6 +102,18 @@ pid_t udma_pci_find_holder(const char *path);
 /** The name of a process, safe to print; "?" if it is not known. */
 void udma_pci_process_name(pid_t pid, char *name, size_t size);
 
+/** Whether this process is in the namespace of a kind ("pid", "user") that has a number. */
+bool udma_pci_is_in_namespace(const char *kind, ino_t number);
+
+/* locker.c */
+
+/**
+ * Finds who has a POSIX lock on a file, by what stat() says of it: that takes no right to open it.
+ *
+ * \return 0 for nobody; -EACCES if the kernel does not let this process know.
+ */
+pid_t udma_pci_find_locker(const struct stat *file);
+
 /* lists.c */
 
 /** Takes over the allow and block lists (copied). \return 0; -EINVAL if both are given; -ENOMEM. */

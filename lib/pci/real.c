@@ -8,16 +8,10 @@
 
 #include "real.h"
 
-#include "env/sysfs.h"
 #include "spdk/log.h"
 #include "spdk/string.h"
 #include "spdk/util.h"
 #include "udma/pci.h"
-
-#define DEVICES "bus/pci/devices"
-
-#define PCI_COMMAND        0x04
-#define PCI_COMMAND_MEMORY 0x0002
 
 const char *udma_pci_dev_dir = "/dev";
 
@@ -60,6 +54,12 @@ open_locked(struct udma_pci_real *real)
 {
 	int rc;
 
+	if (real->is_open && real->process != getpid()) {
+		SPDK_ERRLOG(
+			"%s: it is the parent's, process %d; a child of fork() has it no more\n",
+			real->name, (int)real->process);
+		return -EPERM;
+	}
 	if (real->is_open) {
 		return 0;
 	}
@@ -71,6 +71,7 @@ open_locked(struct udma_pci_real *real)
 		}
 	}
 	real->is_open = rc == 0;
+	real->process = getpid();
 	return rc;
 }
 
@@ -85,15 +86,6 @@ open_function(struct udma_pci_real *real)
 	return rc;
 }
 
-static void
-unmap(struct udma_pci_real *real, unsigned bar)
-{
-	if (real->bar[bar].addr != NULL) {
-		munmap(real->bar[bar].addr, real->bar[bar].size);
-		real->bar[bar].addr = NULL;
-	}
-}
-
 /* The claim goes last: whoever gets it finds the function closed. */
 static void
 close_function(struct udma_pci_real *real)
@@ -101,7 +93,7 @@ close_function(struct udma_pci_real *real)
 	pthread_mutex_lock(&g_lock);
 	if (real->is_open) {
 		for (unsigned bar = 0; bar < UDMA_PCI_BARS; bar++) {
-			unmap(real, bar);
+			udma_pci_real_unmap(real, bar);
 		}
 		real->bus->close(real);
 		real->is_open = false;
@@ -149,92 +141,20 @@ cfg_write(struct spdk_pci_device *device, void *value, uint32_t len, uint32_t of
 	return access_cfg(udma_pci_real_of(device), value, len, offset, true);
 }
 
-/**
- * The function must answer to memory accesses before one is made: the kernel may end the process
- * (SIGBUS) for one to a function that does not.
- */
-static int
-enable_memory(struct udma_pci_real *real)
-{
-	uint16_t vendor, command;
-	int rc = access_cfg(real, &vendor, sizeof(vendor), 0, false);
-
-	if (rc == 0 && vendor == UINT16_MAX) {
-		SPDK_ERRLOG("%s: configuration space reads as ones: the device is gone or asleep\n",
-			    real->name);
-		return -ENODEV;
-	}
-	if (rc == 0) {
-		rc = access_cfg(real, &command, sizeof(command), PCI_COMMAND, false);
-	}
-	if (rc == 0 && !(command & PCI_COMMAND_MEMORY)) {
-		command |= PCI_COMMAND_MEMORY;
-		rc = access_cfg(real, &command, sizeof(command), PCI_COMMAND, true);
-	}
-	if (rc != 0) {
-		SPDK_ERRLOG("%s: the command register in configuration space cannot be accessed: "
-			    "%s\n",
-			    real->name, spdk_strerror(-rc));
-	}
-	return rc;
-}
-
-/** The physical address of a BAR: a line of the file for each. \return 0 if it is not known. */
-static uint64_t
-bar_address(const struct udma_pci_real *real, unsigned bar)
-{
-	uint64_t first = 0, last, flags;
-	char text[1024], *line = text;
-
-	if (udma_sysfs_read(text, sizeof(text), DEVICES "/%s/resource", real->name) != 0) {
-		return 0;
-	}
-	while (bar-- > 0 && line != NULL) {
-		line = strchr(line, '\n');
-		line += line != NULL;
-	}
-	if (line == NULL ||
-	    sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &first, &last, &flags) != 3) {
-		return 0;
-	}
-	return first;
-}
-
 static int
 map_bar(struct spdk_pci_device *device, uint32_t bar, void **mapped_addr, uint64_t *phys_addr,
 	uint64_t *size)
 {
 	struct udma_pci_real *real = udma_pci_real_of(device);
-	struct udma_pci_bar where = {0};
 	int rc = open_function(real);
 
-	if (rc == 0 && real->bar[bar].addr == NULL) {
-		rc = enable_memory(real);
-		if (rc == 0) {
-			rc = real->bus->find_bar(real, bar, &where);
-		}
-		if (rc == 0) {
-			void *addr = mmap(NULL, where.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-					  where.fd, (off_t)where.offset);
-
-			if (addr == MAP_FAILED) {
-				rc = -errno;
-				SPDK_ERRLOG("%s: BAR %u of %" PRIu64 " bytes cannot be mapped: "
-					    "%s\n",
-					    real->name, bar, where.size, spdk_strerror(-rc));
-			} else {
-				real->bar[bar].addr = addr;
-				real->bar[bar].size = where.size;
-			}
-		}
-		if (where.close_fd) {
-			close(where.fd);
-		}
+	if (rc == 0) {
+		rc = udma_pci_real_map(real, bar);
 	}
 	if (rc == 0) {
 		*mapped_addr = real->bar[bar].addr;
 		*size = real->bar[bar].size;
-		*phys_addr = bar_address(real, bar);
+		*phys_addr = udma_pci_real_bar_address(real, bar);
 	}
 	return rc;
 }
@@ -248,7 +168,7 @@ unmap_bar(struct spdk_pci_device *device, uint32_t bar, void *addr)
 		SPDK_ERRLOG("%s: BAR %u is not mapped at %p\n", real->name, bar, addr);
 		return -EINVAL;
 	}
-	unmap(real, bar);
+	udma_pci_real_unmap(real, bar);
 	return 0;
 }
 

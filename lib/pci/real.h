@@ -18,7 +18,7 @@ struct udma_pci_real;
 
 /** Where a BAR is. */
 struct udma_pci_bar {
-	int fd; /* to be mapped; of its own, to be closed, if `close_fd` */
+	int fd; /* to be mapped; of its own, for udma_stay_close(), if `close_fd` */
 	bool close_fd;
 	uint64_t offset;
 	uint64_t size;
@@ -46,8 +46,9 @@ struct udma_pci_real {
 	char driver[64];
 	int iommu_group;
 	bool is_open;
-	bool claimed; /* by open(), not by the program */
-	bool found;   /* by the last look at sysfs */
+	pid_t process; /* that has opened it: not a child of fork() */
+	bool claimed;  /* by open(), not by the program */
+	bool found;    /* by the last look at sysfs */
 	int fd;
 	int cfg_fd; /* configuration space: a range of a file */
 	uint64_t cfg_offset;
@@ -75,6 +76,27 @@ udma_pci_real_of(struct spdk_pci_device *device)
 	return (struct udma_pci_real *)((char *)device - offsetof(struct udma_pci_real, device));
 }
 
+/* real_bar.c */
+
+/** Maps a BAR of a function that is open, unless it is mapped. \return 0; a negative errno, logged.
+ */
+int udma_pci_real_map(struct udma_pci_real *real, unsigned bar);
+/** Does nothing for one that is not mapped. */
+void udma_pci_real_unmap(struct udma_pci_real *real, unsigned bar);
+/** The physical address of a BAR. \return 0 if it is not known. */
+uint64_t udma_pci_real_bar_address(const struct udma_pci_real *real, unsigned bar);
+
+/* stay.c: descriptors that a child of fork() does not get. What it has under their numbers is of no
+ * use, and may be closed as they are. */
+
+/** Opens a file to read and write. \return a descriptor; a negative errno. */
+int udma_stay_open(const char *path);
+/** For what open() does not open: nobody forks from here to udma_stay_end(). */
+void udma_stay_begin(void);
+/** \param fd what has been opened, or a negative errno. \return that; a negative errno. */
+int udma_stay_end(int fd);
+void udma_stay_close(int fd);
+
 /* vfio_irq.c */
 
 /** Asks the kernel to tell when it wants the function back. */
@@ -100,7 +122,7 @@ void udma_vfio_group_put(struct udma_vfio_group *group);
 
 /**
  * Asks what the IOMMU of some groups can map, and lets go of them again. Those that cannot be
- * opened now are left out, without a word.
+ * opened, now or in a moment, are left out, without a word.
  */
 void udma_vfio_ask(const int *groups, unsigned count, struct udma_pci_reach *reach);
 

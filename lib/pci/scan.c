@@ -144,9 +144,7 @@ udma_pci_scan(int (*fn)(void *ctx, const struct udma_pci_function *function), vo
 		qsort(list.function, list.count, sizeof(*list.function), compare);
 	}
 	for (size_t i = 0; rc == 0 && i < list.count; i++) {
-		pid_t holder = udma_pci_claim_holder(&list.function[i].addr);
-
-		list.function[i].holder = holder > 0 ? holder : 0;
+		list.function[i].holder = udma_pci_claim_holder(&list.function[i].addr);
 		rc = fn(ctx, &list.function[i]);
 	}
 	free(list.function);

@@ -67,6 +67,33 @@ udma_uio_is_usable(const struct udma_pci_real *real)
 	       resource_path(real, 0, path, sizeof(path)) == 0 && access(path, R_OK | W_OK) == 0;
 }
 
+/** Says why a file could not be opened. \return `rc`. */
+static int
+log_not_opened(const struct udma_pci_real *real, const char *path, int rc)
+{
+	SPDK_ERRLOG("%s: cannot open %s: %s%s\n", real->name, path, spdk_strerror(-rc),
+		    rc == -EACCES || rc == -EPERM
+			    ? "; UIO is for root only, vfio-pci with an IOMMU is not"
+			    : "");
+	return rc;
+}
+
+/**
+ * Whether this user may have the registers: asked first, for whoever may not has had addresses of
+ * another kind settled, and another kind would be no help.
+ */
+static int
+check_access(const struct udma_pci_real *real)
+{
+	char path[PATH_MAX];
+	int rc = resource_path(real, 0, path, sizeof(path));
+
+	if (rc == 0 && access(path, R_OK | W_OK) != 0) {
+		rc = log_not_opened(real, path, -errno);
+	}
+	return rc;
+}
+
 static int
 check_addresses(const struct udma_pci_real *real)
 {
@@ -102,27 +129,20 @@ check_holder(const struct udma_pci_real *real, const char *path)
 	return -EBUSY;
 }
 
-/** \return a descriptor; a negative errno, logged. */
+/** \return a descriptor, to be closed by udma_stay_close(); a negative errno, logged. */
 static int
 open_file(const struct udma_pci_real *real, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int fd = udma_stay_open(path);
 
-	if (fd < 0) {
-		fd = -errno;
-		SPDK_ERRLOG("%s: cannot open %s: %s%s\n", real->name, path, spdk_strerror(-fd),
-			    fd == -EACCES || fd == -EPERM
-				    ? "; UIO is for root only, vfio-pci with an IOMMU is not"
-				    : "");
-	}
-	return fd;
+	return fd >= 0 ? fd : log_not_opened(real, path, fd);
 }
 
 static void
 uio_close(struct udma_pci_real *real)
 {
-	close(real->cfg_fd);
-	close(real->fd);
+	udma_stay_close(real->cfg_fd);
+	udma_stay_close(real->fd);
 	real->cfg_fd = -1;
 	real->fd = -1;
 }
@@ -150,7 +170,7 @@ open_files(struct udma_pci_real *real)
 	rc = udma_sysfs_path(path, sizeof(path), DEVICE "/config", real->name);
 	real->cfg_fd = rc == 0 ? open_file(real, path) : rc;
 	if (real->cfg_fd < 0) {
-		close(real->fd);
+		udma_stay_close(real->fd);
 		return real->cfg_fd;
 	}
 	real->cfg_offset = 0;
@@ -161,8 +181,11 @@ open_files(struct udma_pci_real *real)
 static int
 uio_open(struct udma_pci_real *real)
 {
-	int rc = check_addresses(real);
+	int rc = check_access(real);
 
+	if (rc == 0) {
+		rc = check_addresses(real);
+	}
 	return rc == 0 ? open_files(real) : rc;
 }
 

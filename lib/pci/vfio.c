@@ -16,16 +16,19 @@
 static int
 open_device(struct udma_pci_real *real)
 {
-	int fd = ioctl(real->group->fd, VFIO_GROUP_GET_DEVICE_FD, real->name);
+	int fd;
 
+	udma_stay_begin();
+	fd = ioctl(real->group->fd, VFIO_GROUP_GET_DEVICE_FD, real->name);
+	if (fd >= 0) {
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+	fd = udma_stay_end(fd >= 0 ? fd : -errno);
 	if (fd < 0) {
-		fd = -errno;
 		SPDK_ERRLOG("%s: VFIO does not give the function: %s; is it still bound to "
 			    "vfio-pci? The kernel's log may tell more\n",
 			    real->name, spdk_strerror(-fd));
-		return fd;
 	}
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return fd;
 }
 
@@ -79,7 +82,7 @@ vfio_close(struct udma_pci_real *real)
 		close(real->request_fd);
 		real->request_fd = -1;
 	}
-	close(real->fd);
+	udma_stay_close(real->fd);
 	real->fd = -1;
 	udma_vfio_group_put(real->group);
 	real->group = NULL;

@@ -16,7 +16,8 @@
 
 #include <linux/vfio.h>
 
-/* A program that starts looks at groups for a moment (udma_vfio_ask()), and keeps others out. */
+/* A program that starts looks at groups for a moment (udma_vfio_ask()), and keeps others out. What
+ * is held for longer than all tries together take is in use. */
 #define BUSY_TRIES    20
 #define BUSY_PAUSE_NS 5000000
 
@@ -55,12 +56,12 @@ open_container(void)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/vfio/vfio", udma_pci_dev_dir);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = udma_stay_open(path);
 	if (fd < 0) {
-		return -errno;
+		return fd;
 	}
 	if (ioctl(fd, VFIO_GET_API_VERSION) != VFIO_API_VERSION) {
-		close(fd);
+		udma_stay_close(fd);
 		return -ENOTSUP;
 	}
 	return fd;
@@ -78,11 +79,25 @@ open_group(struct udma_vfio_group *group, char *path, size_t size)
 			return rc;
 		}
 		group->no_iommu = no_iommu;
-		group->fd = open(path, O_RDWR | O_CLOEXEC);
-		rc = group->fd < 0 ? -errno : 0;
+		group->fd = udma_stay_open(path);
+		rc = spdk_min(group->fd, 0);
 	}
 	if (rc == -ENOENT) {
 		group_path(path, size, group->number, false);
+	}
+	return rc;
+}
+
+/** As open_group(), but waits while a group is busy. `tries` says how often yet, and is used up. */
+static int
+open_when_free(struct udma_vfio_group *group, char *path, size_t size, unsigned *tries)
+{
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
+	int rc = open_group(group, path, size);
+
+	for (; rc == -EBUSY && *tries > 0; (*tries)--) {
+		nanosleep(&pause, NULL);
+		rc = open_group(group, path, size);
 	}
 	return rc;
 }
@@ -135,9 +150,34 @@ log_busy(const struct udma_pci_real *real, const char *path)
 		real->name, real->iommu_group, (int)holder, name);
 }
 
+static bool
+is_in_dev(const char *name)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", udma_pci_dev_dir, name);
+
+	return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
+}
+
+/** Says that the kernel has been built with the newer interface to VFIO only. \return whether. */
+static bool
+log_no_groups(const struct udma_pci_real *real)
+{
+	if (is_in_dev("vfio/vfio") || !(is_in_dev("vfio/devices") || is_in_dev("iommu"))) {
+		return false;
+	}
+	SPDK_ERRLOG("%s: this kernel has VFIO by iommufd only, without groups and containers: udma "
+		    "needs one that is built with CONFIG_VFIO_GROUP and CONFIG_VFIO_CONTAINER\n",
+		    real->name);
+	return true;
+}
+
 static void
 log_not_opened(const struct udma_pci_real *real, const char *path, int rc)
 {
+	if (rc == -ENOENT && log_no_groups(real)) {
+		return;
+	}
 	if (rc == -EBUSY) {
 		log_busy(real, path);
 	} else if (rc == -EACCES || rc == -EPERM) {
@@ -149,6 +189,16 @@ log_not_opened(const struct udma_pci_real *real, const char *path, int rc)
 			    real->name, path);
 	} else {
 		SPDK_ERRLOG("%s: cannot open %s: %s\n", real->name, path, spdk_strerror(-rc));
+	}
+}
+
+static void
+log_no_container(const struct udma_pci_real *real, int rc)
+{
+	if (rc != -ENOENT || !log_no_groups(real)) {
+		SPDK_ERRLOG("%s: cannot open %s/vfio/vfio: %s; load vfio_iommu_type1, and let this "
+			    "user open it\n",
+			    real->name, udma_pci_dev_dir, spdk_strerror(-rc));
 	}
 }
 
@@ -259,9 +309,7 @@ enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 	if (first) {
 		container->fd = open_container();
 		if (container->fd < 0) {
-			SPDK_ERRLOG("%s: cannot open %s/vfio/vfio: %s; load vfio_iommu_type1, and "
-				    "let this user open it\n",
-				    real->name, udma_pci_dev_dir, spdk_strerror(-container->fd));
+			log_no_container(real, container->fd);
 			return container->fd;
 		}
 	}
@@ -279,7 +327,7 @@ enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 	if (rc == 0) {
 		container->groups++;
 	} else if (first) {
-		close(container->fd);
+		udma_stay_close(container->fd);
 		container->fd = -1;
 	}
 	return rc;
@@ -296,7 +344,7 @@ leave(struct udma_vfio_group *group)
 	}
 	ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER);
 	if (container->groups == 0) {
-		close(container->fd);
+		udma_stay_close(container->fd);
 		container->fd = -1;
 	}
 }
@@ -304,14 +352,10 @@ leave(struct udma_vfio_group *group)
 static int
 open_and_enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 {
-	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
+	unsigned tries = BUSY_TRIES;
 	char path[PATH_MAX];
-	int rc = open_group(group, path, sizeof(path));
+	int rc = open_when_free(group, path, sizeof(path), &tries);
 
-	for (int i = 0; rc == -EBUSY && i < BUSY_TRIES; i++) {
-		nanosleep(&pause, NULL);
-		rc = open_group(group, path, sizeof(path));
-	}
 	if (rc != 0) {
 		log_not_opened(real, path, rc);
 		return rc;
@@ -327,7 +371,7 @@ open_and_enter(const struct udma_pci_real *real, struct udma_vfio_group *group)
 		rc = enter(real, group);
 	}
 	if (rc != 0) {
-		close(group->fd);
+		udma_stay_close(group->fd);
 	}
 	return rc;
 }
@@ -375,7 +419,7 @@ udma_vfio_group_put(struct udma_vfio_group *group)
 		return;
 	}
 	leave(group);
-	close(group->fd);
+	udma_stay_close(group->fd);
 	LIST_REMOVE(group, link);
 	free(group);
 }
@@ -389,13 +433,14 @@ udma_vfio_ask(const int *numbers, unsigned count, struct udma_pci_reach *reach)
 	int container = groups != NULL ? open_container() : -ENOMEM;
 	struct udma_iova_ranges ranges;
 	char path[PATH_MAX];
-	unsigned open = 0, joined = 0;
+	/* For all of them: groups that others keep do not add up to a long start. */
+	unsigned open = 0, joined = 0, tries = BUSY_TRIES;
 
 	for (unsigned i = 0; container >= 0 && i < count; i++) {
 		struct udma_vfio_group *group = &groups[open];
 
 		group->number = numbers[i];
-		if (open_group(group, path, sizeof(path)) != 0) {
+		if (open_when_free(group, path, sizeof(path), &tries) != 0) {
 			continue;
 		}
 		open++;
@@ -409,10 +454,10 @@ udma_vfio_ask(const int *numbers, unsigned count, struct udma_pci_reach *reach)
 		udma_iova_ranges_intersect(&reach->ranges, &ranges);
 	}
 	while (open > 0) {
-		close(groups[--open].fd);
+		udma_stay_close(groups[--open].fd);
 	}
 	if (container >= 0) {
-		close(container);
+		udma_stay_close(container);
 	}
 	free(groups);
 }

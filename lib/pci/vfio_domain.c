@@ -7,11 +7,15 @@
 #include "spdk/string.h"
 #include "spdk/util.h"
 
+#include <linux/capability.h>
 #include <linux/vfio.h>
 #include <sys/resource.h>
 
 /* The kernel did not always say what an IOMMU can map. This much all of them can. */
 #define BITS_OF_ANY_IOMMU 39
+
+/* What the kernel calls the user namespace of the machine itself (PROC_USER_INIT_INO). */
+#define FIRST_USER_NAMESPACE 0xeffffffd
 
 #define LIMIT_FILE "module/vfio_iommu_type1/parameters/dma_entry_limit"
 
@@ -116,39 +120,53 @@ udma_vfio_read_ranges(int container, struct udma_iova_ranges *ranges, uint32_t *
 
 /* ---- What goes wrong, and why ----------------------------------------------------------- */
 
-/** \return the bytes that the process has locked; 0 if /proc does not say. */
+/** \return a line of what /proc says of this thread, read by a format for one number; 0 if there is
+ * none. */
 static uint64_t
-locked_bytes(void)
+status_number(const char *format)
 {
-	FILE *status = fopen("/proc/self/status", "re");
-	uint64_t kib = 0;
+	FILE *status = fopen("/proc/thread-self/status", "re");
+	uint64_t number = 0;
 	char line[256];
 
 	while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
-		if (sscanf(line, "VmLck: %" SCNu64 " kB", &kib) == 1) {
+		if (sscanf(line, format, &number) == 1) {
 			break;
 		}
 	}
 	if (status != NULL) {
 		fclose(status);
 	}
-	return kib * 1024;
+	return number;
 }
 
-/** Says that a mapping would lock more memory than the process may. \return whether it would. */
+/** The kernel asks for the capability on the machine: root of a container does not have it. */
 static bool
-log_locked(const struct udma_region *region)
+is_limit_ignored(void)
 {
-	uint64_t locked = locked_bytes(), needed = locked + region->len;
+	return (status_number("CapEff: %" SCNx64) & 1ULL << CAP_IPC_LOCK) &&
+	       udma_pci_is_in_namespace("user", FIRST_USER_NAMESPACE);
+}
+
+/**
+ * Says that a mapping would lock more memory than the process may, and what all that is registered
+ * takes: a limit for this mapping alone would be met again by the next. \return whether it would.
+ */
+static bool
+log_locked(const struct udma_vfio_domain *vfio, const struct udma_region *region)
+{
+	uint64_t locked = status_number("VmLck: %" SCNu64 " kB") * 1024;
+	uint64_t others = locked - spdk_min(locked, vfio->bytes);
+	uint64_t needed = others + udma_domains_bytes(region);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-	    needed <= limit.rlim_cur) {
+	    locked + region->len <= limit.rlim_cur || is_limit_ignored()) {
 		return false;
 	}
 	SPDK_ERRLOG(
 		"cannot map %" PRIu64 " bytes at %#" PRIx64 " for devices: %" PRIu64
-		" bytes of locked memory are needed, %" PRIu64
+		" bytes of locked memory are needed for all that is registered, %" PRIu64
 		" of them are in use, and the limit (RLIMIT_MEMLOCK) is %" PRIu64
 		" bytes; put at least '* - memlock %" PRIu64
 		"' (KiB) into /etc/security/limits.conf and log in again, or LimitMEMLOCK=%" PRIu64
@@ -180,7 +198,7 @@ log_not_mapped(const struct udma_vfio_domain *vfio, const struct udma_region *re
 		log_limit(vfio, region);
 		return;
 	}
-	if (rc == -ENOMEM && log_locked(region)) {
+	if (rc == -ENOMEM && log_locked(vfio, region)) {
 		return;
 	}
 	switch (rc) {
@@ -225,8 +243,10 @@ map(struct udma_domain *domain, const struct udma_region *region)
 
 	if (rc != 0) {
 		log_not_mapped(vfio, region, rc);
+		return rc;
 	}
-	return rc;
+	vfio->bytes += region->len;
+	return 0;
 }
 
 static void
@@ -240,6 +260,7 @@ unmap(struct udma_domain *domain, const struct udma_region *region)
 	};
 	int rc = ioctl(vfio->fd, VFIO_IOMMU_UNMAP_DMA, &unmap) != 0 ? -errno : 0;
 
+	vfio->bytes -= rc == 0 ? region->len : 0;
 	if (rc != 0 || unmap.size != region->len) {
 		SPDK_ERRLOG("%" PRIu64 " bytes at %#" PRIx64
 			    " stay within reach of devices: VFIO unmapped %" PRIu64 " bytes: %s\n",
@@ -260,6 +281,7 @@ udma_vfio_domain_add(struct udma_vfio_domain *vfio, int container)
 	vfio->domain.map = map;
 	vfio->domain.unmap = unmap;
 	vfio->fd = container;
+	vfio->bytes = 0;
 	return udma_domain_add(&vfio->domain);
 }
 

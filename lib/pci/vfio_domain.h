@@ -13,6 +13,7 @@
 struct udma_vfio_domain {
 	struct udma_domain domain;
 	int fd;         /* of the container */
+	uint64_t bytes; /* that are mapped */
 	uint32_t limit; /* mappings that it takes; 0 if the kernel does not say */
 };
 

@@ -159,6 +159,87 @@ count_descriptors(void)
 	return count;
 }
 
+/** Whether a descriptor of this process leads to a file of the tree below `name`. */
+static inline bool
+has_open_below(const char *name)
+{
+	char below[512], target[PATH_MAX];
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	bool found = false;
+
+	snprintf(below, sizeof(below), "%s", tree_path(name));
+	while ((entry = readdir(dir)) != NULL) {
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		found = found || strncmp(target, below, strlen(below)) == 0;
+	}
+	closedir(dir);
+	return found;
+}
+
+/** An emulator of the processor takes any advice about memory, and follows none. */
+static inline bool
+is_advice_followed(void *addr)
+{
+	return madvise(addr, 1, 9999) != 0;
+}
+
+/** What a child of fork() has of the function that its parent drives. \return 0: nothing, and it
+ * can end the environment, and goes on in one of its own. */
+static inline int
+inherits(const char *file, void *bar)
+{
+	uint16_t value;
+	int other;
+
+	if (has_open_below("dev") || has_open_below(file)) {
+		return 1;
+	}
+	if (is_advice_followed(bar) && (msync(bar, 1, MS_ASYNC) == 0 || errno != ENOMEM)) {
+		return 2;
+	}
+	if (spdk_pci_device_cfg_read16(g_device[0], &value, 0) != -EPERM ||
+	    map_bar(0, 0) != -EPERM) {
+		return 3;
+	}
+	/* What is the child's own stays when it lets go of what it has of its parent. */
+	other = open("/dev/null", O_RDWR);
+	if (mmap(bar, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != bar) {
+		return 4;
+	}
+	spdk_pci_device_detach(g_device[0]);
+	spdk_env_fini();
+	if (fcntl(other, F_GETFD) < 0 || msync(bar, 1, MS_ASYNC) != 0) {
+		return 5;
+	}
+	return start_env(NULL) == 0 ? 0 : 6;
+}
+
+static inline void
+assert_not_inherited(const char *file)
+{
+	uint64_t phys, size;
+	uint16_t value;
+	int status;
+	pid_t child;
+	void *bar;
+
+	assert_int_equal(spdk_pci_device_map_bar(g_device[0], 0, &bar, &phys, &size), 0);
+	child = fork();
+	if (child == 0) {
+		_exit(inherits(file, bar));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	/* For the parent nothing has changed. */
+	assert_true(has_open_below("dev") && has_open_below(file));
+	*(volatile uint32_t *)bar = 42;
+	assert_int_equal(spdk_pci_device_cfg_read16(g_device[0], &value, 4), 0);
+	assert_int_equal(value, 2);
+}
+
 /** A child that does something first, and then waits to be ended. \return its id. */
 static inline pid_t
 start_holder(void (*hold)(void))

@@ -4,6 +4,10 @@
 #include "pci/pci_internal.h"
 #include "udma/pci.h"
 
+#include <sys/sysmacros.h>
+
+#define NOBODY 65534
+
 #define LOCK_FILE "spdk_pci_lock_0000:80:04.1"
 
 static struct spdk_pci_device g_dev;
@@ -15,6 +19,7 @@ setup(void **state)
 	make_tree();
 	udma_pci_claim_dir = g_tree;
 	g_dev = (struct spdk_pci_device){.addr = {0, 0x80, 4, 1}, .type = "pci"};
+	udma_pci_proc_dir = "/proc";
 	capture_log();
 	return 0;
 }
@@ -49,6 +54,13 @@ serve(int in, int out)
 			spdk_pci_device_unclaim(&g_dev);
 		} else if (order == 'h') {
 			answer = udma_pci_claim_holder(&g_dev.addr);
+		} else if (order == 'n') {
+			answer = setresuid(NOBODY, NOBODY, NOBODY);
+		} else if (order == 'l') { /* whether the log names its parent */
+			char pid[40];
+
+			snprintf(pid, sizeof(pid), "process %d (%s)", getppid(), own_name());
+			answer = strstr(g_logged, pid) != NULL;
 		}
 		if (write(out, &answer, sizeof(answer)) != sizeof(answer)) {
 			break;
@@ -192,6 +204,82 @@ a_child_has_no_part_in_the_claim(void **state)
 }
 
 static void
+what_root_holds_is_held_for_other_users_too(void **state)
+{
+	struct peer user = start_peer();
+
+	(void)state;
+	assert_int_equal(chmod(g_tree, 01777), 0);
+	if (tell(&user, 'n') != 0) {
+		stop_peer(&user, 0);
+		skip(); /* another user takes root */
+	}
+	assert_int_equal(spdk_pci_device_claim(&g_dev), 0);
+	assert_int_equal(tell(&user, 'h'), getpid());
+	assert_int_equal(tell(&user, 'c'), -EACCES);
+	assert_int_equal(tell(&user, 'l'), 1);
+	spdk_pci_device_unclaim(&g_dev);
+	assert_int_equal(tell(&user, 'h'), 0);
+	assert_int_equal(tell(&user, 'c'), 0);
+	stop_peer(&user, 0);
+}
+
+/** What the kernel's table of locks says, and what a user makes of it that may not open the file.
+ */
+static int
+holder_by_table(const char *table)
+{
+	struct peer user;
+	int holder;
+
+	tree_file("proc/locks", table);
+	user = start_peer();
+	holder = tell(&user, 'n') == 0 ? tell(&user, 'h') : INT_MIN;
+	stop_peer(&user, 0);
+	return holder;
+}
+
+static void
+the_table_of_locks_is_believed_as_far_as_it_goes(void **state)
+{
+	char proc[96], line[256];
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0) {
+		skip();
+	}
+	assert_int_equal(chmod(g_tree, 01777), 0);
+	tree_file(LOCK_FILE, "");
+	assert_int_equal(chmod(tree_path(LOCK_FILE), 0600), 0);
+	assert_int_equal(stat(tree_path(LOCK_FILE), &st), 0);
+	snprintf(proc, sizeof(proc), "%s/proc", g_tree);
+	udma_pci_proc_dir = proc;
+	/* In a namespace of its own it says nothing of those outside. */
+	assert_int_equal(holder_by_table(""), -EACCES);
+	tree_link("proc/self", "/proc/self");
+	assert_int_equal(holder_by_table(""), 0);
+	snprintf(line, sizeof(line),
+		 "1: FLOCK  ADVISORY  WRITE 11 %02x:%02x:%lu 0 EOF\n"
+		 "2: -> POSIX ADVISORY  WRITE 12 %02x:%02x:%lu 0 EOF\n"
+		 "3: POSIX  ADVISORY  WRITE 13 %02x:%02x:%lu 0 EOF\n",
+		 major(st.st_dev), minor(st.st_dev), st.st_ino, major(st.st_dev), minor(st.st_dev),
+		 st.st_ino, major(st.st_dev), minor(st.st_dev), st.st_ino + 1);
+	assert_int_equal(holder_by_table(line), 0);
+	snprintf(line, sizeof(line), "1: POSIX  ADVISORY  WRITE 14 %02x:%02x:%lu 0 EOF\n",
+		 major(st.st_dev), minor(st.st_dev), st.st_ino);
+	assert_int_equal(holder_by_table(line), 14);
+	/* The same file, or another one of the same number. */
+	snprintf(line, sizeof(line), "1: POSIX  ADVISORY  WRITE 15 %02x:%02x:%lu 0 EOF\n",
+		 major(st.st_dev), minor(st.st_dev) + 1, st.st_ino);
+	assert_int_equal(holder_by_table(line), -EACCES);
+	/* A name that leads to another's file is not asked about. */
+	snprintf(line, sizeof(line), "%s/second", g_tree);
+	assert_int_equal(link(tree_path(LOCK_FILE), line), 0);
+	assert_int_equal(holder_by_table(""), -EINVAL);
+}
+
+static void
 what_is_no_plain_file_is_refused(void **state)
 {
 	struct stat st;
@@ -329,6 +417,8 @@ main(void)
 		CASE(claiming_twice_and_asking_keep_the_lock),
 		CASE(death_releases),
 		CASE(a_child_has_no_part_in_the_claim),
+		CASE(what_root_holds_is_held_for_other_users_too),
+		CASE(the_table_of_locks_is_believed_as_far_as_it_goes),
 		CASE(what_is_no_plain_file_is_refused),
 		CASE(a_stale_file_of_any_contents_will_do),
 		CASE(emulated_functions_need_no_file),

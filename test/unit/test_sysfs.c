@@ -231,6 +231,16 @@ the_holder_is_named(void **state)
 }
 
 static void
+a_holder_that_cannot_be_told_is_not_nobody(void **state)
+{
+	(void)state;
+	add_function("0000:00:04.0", "0x8086", "0x2021");
+	tree_link("spdk_pci_lock_0000:00:04.0", "elsewhere");
+	assert_int_equal(scan(), 0);
+	assert_true(g_seen[0].holder < 0);
+}
+
+static void
 a_machine_without_pci_has_none(void **state)
 {
 	(void)state;
@@ -290,6 +300,7 @@ main(void)
 		CASE(missing_files_are_survived),
 		CASE(hostile_contents_are_survived),
 		CASE(the_holder_is_named),
+		CASE(a_holder_that_cannot_be_told_is_not_nobody),
 		CASE(a_machine_without_pci_has_none),
 		CASE(numbers_are_checked),
 		CASE(texts_fit_or_are_refused),

@@ -11,14 +11,29 @@
 #define F0 "0000:00:04.0"
 #define F1 "0000:00:04.1"
 
+#define NOBODY 65534
+
 #define PHYSICAL  0x1234000000
 #define BAR_BYTES 16384
 #define CFG_BYTES 4096
 
+void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 int __wrap_udma_physical_init(void);
 int __wrap_udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical);
 
 static int g_physical_rc;
+static int g_mmap_error; /* of mapping a file to write to it */
+
+void *
+__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	if (g_mmap_error != 0 && fd >= 0 && (prot & PROT_WRITE)) {
+		errno = g_mmap_error;
+		return MAP_FAILED;
+	}
+	return __real_mmap64(addr, len, prot, flags, fd, offset);
+}
 
 int
 __wrap_udma_physical_init(void)
@@ -60,6 +75,7 @@ setup(void **state)
 	make_machine();
 	add_uio_function(F0, 7);
 	g_physical_rc = 0;
+	g_mmap_error = 0;
 	return 0;
 }
 
@@ -169,6 +185,43 @@ what_cannot_be_used_settles_nothing(void **state)
 	assert_int_equal(udma_iova_kind(), UDMA_IOVA_VA);
 }
 
+/** What an ordinary user meets. \return a process's exit status: 0 as it should be. */
+static int
+be_nobody(void)
+{
+	if (setresuid(NOBODY, NOBODY, NOBODY) != 0 || start_env(NULL) != 0) {
+		return 1;
+	}
+	enumerate();
+	if (map_bar(0, 0) != -EACCES) {
+		return 2;
+	}
+	return strstr(g_logged, "resource0: Permission denied; UIO is for root only") != NULL &&
+			       strstr(g_logged, "iova_mode") == NULL
+		       ? 0
+		       : 3;
+}
+
+static void
+a_user_without_privileges_is_told_so(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	if (geteuid() != 0) {
+		skip();
+	}
+	assert_int_equal(chmod(g_tree, 01777), 0);
+	assert_int_equal(chmod(tree_path("bus/pci/devices/" F0 "/resource0"), 0600), 0);
+	child = fork();
+	if (child == 0) {
+		_exit(be_nobody());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void
 an_iommu_that_nobody_programs(void **state)
 {
@@ -253,6 +306,27 @@ bars_and_configuration_space_are_as_long_as_their_files(void **state)
 }
 
 static void
+a_kernel_that_is_locked_down_is_named(void **state)
+{
+	(void)state;
+	start();
+	g_mmap_error = EPERM;
+	assert_int_equal(map_bar(0, 0), -EPERM);
+	assert_logged(F0 ": BAR 0 of 16384 bytes cannot be mapped: Operation not permitted\n");
+	tree_file("kernel/security/lockdown", "[none] integrity confidentiality\n");
+	assert_int_equal(map_bar(0, 0), -EPERM);
+	assert_logged("Operation not permitted\n");
+	tree_file("kernel/security/lockdown", "none [integrity] confidentiality\n");
+	assert_int_equal(map_bar(0, 0), -EPERM);
+	assert_logged("Operation not permitted: the kernel is locked down "
+		      "(/sys/kernel/security/lockdown), as it is with Secure Boot, and that rules "
+		      "UIO out; bind it to vfio-pci");
+	g_mmap_error = ENODEV;
+	assert_int_equal(map_bar(0, 0), -ENODEV);
+	assert_logged("No such device\n");
+}
+
+static void
 a_function_is_reset_where_it_can_be(void **state)
 {
 	char byte = 0;
@@ -267,6 +341,28 @@ a_function_is_reset_where_it_can_be(void **state)
 	assert_int_equal(read(fd, &byte, 1), 1);
 	assert_int_equal(byte, '1');
 	close(fd);
+}
+
+static void
+do_nothing(void)
+{
+}
+
+static void
+a_child_has_nothing_of_it(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	start();
+	assert_not_inherited("bus/pci/devices/" F0 "/config");
+	child = start_holder(do_nothing);
+	spdk_pci_device_detach(g_device[0]);
+	/* What was closed is closed for good, and the next one gets it. */
+	assert_int_equal(udma_pci_find_holder(tree_path("dev/uio7")), 0);
+	enumerate();
+	assert_int_equal(map_bar(0, 0), 0);
+	end_holder(child);
 }
 
 /** The command register: bit 10 stops INTx (section 2). */
@@ -329,12 +425,15 @@ main(void)
 		WITH_MACHINE(memory_has_its_physical_address),
 		WITH_MACHINE(without_physical_addresses_there_is_no_start),
 		WITH_MACHINE(what_cannot_be_used_settles_nothing),
+		WITH_MACHINE(a_user_without_privileges_is_told_so),
 		WITH_MACHINE(an_iommu_that_nobody_programs),
 		WITH_MACHINE(a_device_that_another_process_has_open),
 		WITH_MACHINE(files_that_are_missing),
 		WITH_MACHINE(the_claim_comes_first),
 		WITH_MACHINE(bars_and_configuration_space_are_as_long_as_their_files),
+		WITH_MACHINE(a_kernel_that_is_locked_down_is_named),
 		WITH_MACHINE(a_function_is_reset_where_it_can_be),
+		WITH_MACHINE(a_child_has_nothing_of_it),
 		WITH_MACHINE(interrupts_are_heard_of_by_the_uio_device),
 		WITH_MACHINE(a_command_register_that_cannot_be_reached_is_no_interrupt),
 	};

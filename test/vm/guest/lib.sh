@@ -207,15 +207,33 @@ make_dax() {
     until [ -e /dev/dax0.0 ]; do sleep 0.1; done
 }
 
-# kills MiB huge|"": a process that is copying is killed; nothing is written afterwards; the channel
-# can be attached.
+# completed: how many copies the program "busy" has completed.
+completed() {
+    local copies
+    copies=$(cat /tmp/completed 2>/dev/null)
+    echo "${copies:-0}"
+}
+
+# kills MiB huge|"": a process that is copying is killed, with copies done and others outstanding;
+# nothing is written afterwards; the channel can be attached.
 kills() {
-    rm -f /var/tmp/spdk_pci_lock_*
-    udma verify --channels=1 --seconds=1000 --quiet &
-    wait_claimed
+    local before
+    rm -f /var/tmp/spdk_pci_lock_* /tmp/completed
+    busy /tmp/completed &
+    # Some have been completed, and others will be until the end: it goes on.
+    until [ "$(completed)" -ge 8 ]; do
+        kill -0 $! || return
+        usleep 10000
+    done
     usleep $(($(shuf -i 0-800 -n 1) * 1000))
+    before=$(completed)
+    until [ "$(completed)" -gt "$before" ]; do
+        kill -0 $! || return
+        usleep 1000
+    done
     kill -9 $! || return
     wait $!
+    echo "killed after $(completed) copies"
     # shellcheck disable=SC2086
     guard "$1" 100 $2 && udma verify --channels=1 --count=20 --quiet
 }
