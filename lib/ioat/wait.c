@@ -169,8 +169,9 @@ sleep_until_event(const struct spdk_ioat_chan *chan, uint64_t ticks)
 {
 	struct pollfd event = {.fd = chan->waiting.fd, .events = POLLIN};
 	uint64_t hz = spdk_get_ticks_hz();
+	/* Rounded down, and so below a second; what is missing is slept for after the next look. */
 	const struct timespec left = {.tv_sec = (time_t)(ticks / hz),
-				      .tv_nsec = (long)(ticks % hz * 1000 / (hz / 1000000))};
+				      .tv_nsec = (long)(ticks % hz * 1000000000 / hz)};
 
 	if (ppoll(&event, 1, ticks == UINT64_MAX ? NULL : &left, NULL) < 0) {
 		return -errno;
