@@ -86,6 +86,13 @@ open_all(struct spdk_ioat_chan *chan)
 	return rc;
 }
 
+/** Whether the part can hold interrupts back (section 3: INTRDELAY, bit 15). */
+static bool
+can_coalesce(const struct spdk_ioat_chan *chan)
+{
+	return (read_intrdelay(chan->bar) & INTRDELAY_SUPPORTED) != 0;
+}
+
 /** Lets the function interrupt at all. Linux writes 09h for MSI-X, and 01h else. */
 static void
 enable_in_function(const struct spdk_ioat_chan *chan)
@@ -97,7 +104,8 @@ enable_in_function(const struct spdk_ioat_chan *chan)
 						  ? INTRCTRL_MASTER | INTRCTRL_VECTOR_EACH
 						  : INTRCTRL_MASTER);
 	}
-	if (waiting->coalesce_us != 0) {
+	/* Also 0: whoever had the function before may have left another time. */
+	if (can_coalesce(chan)) {
 		write_intrdelay(chan->bar, waiting->coalesce_us);
 	}
 }
@@ -187,6 +195,9 @@ udma_ioat_waiting_end(struct spdk_ioat_chan *chan)
 	waiting->on = false;
 	if (waiting->interrupt_fd >= 0 && chan->process == getpid()) {
 		if (!udma_ioat_is_gone(chan)) {
+			if (waiting->coalesce_us != 0) {
+				write_intrdelay(chan->bar, 0);
+			}
 			write_intrctrl(chan->bar, 0);
 		}
 		udma_pci_interrupts_off(chan->device);
@@ -208,7 +219,7 @@ udma_ioat_coalesce(struct spdk_ioat_chan *chan, unsigned us)
 			    chan->name, us, INTRDELAY_US);
 		return -EINVAL;
 	}
-	if (chan->waiting.interrupt_fd < 0 || !(read_intrdelay(chan->bar) & INTRDELAY_SUPPORTED)) {
+	if (chan->waiting.interrupt_fd < 0 || !can_coalesce(chan)) {
 		return -ENOTSUP;
 	}
 	chan->waiting.coalesce_us = (uint16_t)us;

@@ -687,6 +687,41 @@ interrupts_can_be_held_back(void **state)
 	assert_int_equal(udma_ioat_coalesce(g_chan, 1), -ENOTSUP);
 }
 
+/** Section 3: INTRDELAY, bits 13:0. */
+static unsigned
+delay_us(void)
+{
+	return rig_read16(g_rig, 0x0c) & 0x3fff;
+}
+
+static void
+interrupts_are_held_back_until_detach(void **state)
+{
+	(void)state;
+	assert_int_equal(udma_ioat_coalesce(g_chan, 5000), 0);
+	assert_int_equal(udma_ioat_abort(g_chan), 0);
+	assert_int_equal(delay_us(), 5000);
+	spdk_ioat_detach(g_chan);
+	assert_int_equal(delay_us(), 0);
+	attach();
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	assert_int_equal(delay_us(), 0);
+	/* Nor by who was killed. */
+	spdk_ioat_detach(g_chan);
+	rig_poke(g_rig, 0x0c, 2, 0x8000 | 16383);
+	attach();
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	assert_int_equal(rig_read16(g_rig, 0x0c), 0x8000);
+	/* A part that does not say that it can is left alone. */
+	spdk_ioat_detach(g_chan);
+	attach();
+	rig_pause(g_rig);
+	rig_poke(g_rig, 0x0c, 2, 77);
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	assert_int_equal(rig_read16(g_rig, 0x0c), 77);
+	rig_resume(g_rig);
+}
+
 #define WITHOUT_TIMER(test)                                                                        \
 	cmocka_unit_test_setup_teardown(test, setup_without_timer, teardown_wait)
 #define WITH_TIMER(test) cmocka_unit_test_setup_teardown(test, setup, teardown_wait)
@@ -724,6 +759,7 @@ main(int argc, char **argv)
 		WITHOUT_TIMER(a_callback_may_wait),
 		WITHOUT_TIMER(polls_are_not_interrupted),
 		WITHOUT_TIMER(interrupts_can_be_held_back),
+		WITHOUT_TIMER(interrupts_are_held_back_until_detach),
 	};
 
 	/* Only those of a name, where it is asked for (test/mutations). */
