@@ -163,6 +163,7 @@ udma_ioat_get_fd(struct spdk_ioat_chan *chan)
 		enable_in_function(chan);
 		write_chanctrl(chan->bar, udma_ioat_chanctrl(chan));
 	}
+	udma_ioat_take_care(chan);
 	udma_ioat_kick(waiting);
 	return waiting->fd;
 }
@@ -230,8 +231,9 @@ udma_ioat_coalesce(struct spdk_ioat_chan *chan, unsigned us)
 /* ---- Events ------------------------------------------------------------------------------ */
 
 void
-udma_ioat_set_tick(struct udma_ioat_waiting *waiting, uint64_t us)
+udma_ioat_set_tick(struct spdk_ioat_chan *chan, uint64_t us)
 {
+	struct udma_ioat_waiting *waiting = &chan->waiting;
 	const struct timespec period = {.tv_sec = (time_t)(us / 1000000),
 					.tv_nsec = (long)(us % 1000000 * 1000)};
 	const struct itimerspec timer = {.it_interval = period, .it_value = period};
@@ -239,6 +241,7 @@ udma_ioat_set_tick(struct udma_ioat_waiting *waiting, uint64_t us)
 	if (us != waiting->tick_us) {
 		timerfd_settime(waiting->timer_fd, 0, &timer, NULL);
 		waiting->tick_us = us;
+		udma_ioat_take_care(chan);
 	}
 }
 
@@ -270,7 +273,7 @@ on_tick(struct spdk_ioat_chan *chan)
 		/* It was set anew meanwhile. */
 	}
 	if (!udma_ioat_is_outstanding(chan)) {
-		udma_ioat_set_tick(waiting, 0);
+		udma_ioat_set_tick(chan, 0);
 	}
 	waiting->nap_us = moved ? NAP_MIN_US : spdk_min(waiting->nap_us * 2, NAP_MAX_US);
 	if (waiting->slept_at < waiting->silent_until || waiting->coalesce_us != 0 || !moved) {
@@ -303,7 +306,7 @@ udma_ioat_take_events(struct spdk_ioat_chan *chan)
 		waiting->missing = false;
 	}
 	if (ticked && interrupted) {
-		udma_ioat_set_tick(waiting, 0);
+		udma_ioat_set_tick(chan, 0);
 	} else if (ticked) {
 		on_tick(chan);
 	}

@@ -424,6 +424,83 @@ without_interrupts_it_naps(void **state)
 	assert_int_equal(udma_ioat_coalesce(g_chan, 10), -ENOTSUP);
 }
 
+/* ---- Asleep without being ready: what was flushed since is looked for all the same ---- */
+
+/** Within ten seconds. */
+static void
+assert_wakes(void)
+{
+	struct pollfd event = {.fd = udma_ioat_get_fd(g_chan), .events = POLLIN};
+
+	assert_int_equal(poll(&event, 1, 10000), 1);
+}
+
+static void
+assert_found_asleep(unsigned i)
+{
+	build(i, 0);
+	spdk_ioat_flush(g_chan);
+	while (g_ended[i].times == 0) {
+		assert_wakes();
+		assert_true(spdk_ioat_process_events(g_chan) >= 0);
+	}
+	assert_ended(i, UDMA_IOAT_OK);
+}
+
+/** It is woken once more, for nothing, and not again. */
+static void
+assert_idle(void)
+{
+	struct pollfd event = {.fd = udma_ioat_get_fd(g_chan), .events = POLLIN};
+	unsigned woken = 0;
+
+	do {
+		assert_int_equal(get_ready(), 0);
+	} while (poll(&event, 1, 300) == 1 && ++woken < 10);
+	assert_true(woken <= 1);
+}
+
+static void
+a_lost_interrupt_behind_a_flush_is_made_up_for(void **state)
+{
+	(void)state;
+	assert_idle();
+	RIG_SET(g_rig, loses_interrupts, true);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_found_asleep(i);
+		assert_idle();
+	}
+}
+
+static void
+without_interrupts_a_flush_is_enough(void **state)
+{
+	(void)state;
+	RIG_SET(g_rig, no_interrupts, true);
+	assert_idle();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_found_asleep(i);
+		assert_idle();
+	}
+}
+
+static void
+a_hang_behind_a_flush_wakes(void **state)
+{
+	(void)state;
+	assert_idle();
+	udma_ioat_hang_us = 40000;
+	RIG_SET(g_rig, hangs, true);
+	build(0, 0);
+	spdk_ioat_flush(g_chan);
+	while (g_ended[0].times == 0) {
+		assert_wakes();
+		spdk_ioat_process_events(g_chan);
+	}
+	assert_ended(0, UDMA_IOAT_HUNG);
+	RIG_SET(g_rig, hangs, false);
+}
+
 /* ---- Errors ---- */
 
 static void
@@ -746,6 +823,9 @@ main(int argc, char **argv)
 		WITH_TIMER(lost_interrupts_are_made_up_for_by_the_timer),
 		cmocka_unit_test_setup_teardown(without_interrupts_it_naps,
 						setup_without_interrupts, teardown_wait),
+		WITH_TIMER(a_lost_interrupt_behind_a_flush_is_made_up_for),
+		WITH_TIMER(without_interrupts_a_flush_is_enough),
+		WITH_TIMER(a_hang_behind_a_flush_wakes),
 		WITHOUT_TIMER(a_halt_wakes),
 		WITHOUT_TIMER(errors_interrupt_from_the_restart_on),
 		WITHOUT_TIMER(a_halt_without_a_word_wakes_by_its_interrupt),

@@ -434,6 +434,8 @@ MUTATIONS = [
         "	if (can_coalesce(chan)) {", "	if (waiting->coalesce_us != 0) {"),
     bug("a detach leaves a time that holds interrupts back", WAKE, "wait interrupts_are_held_*",
         "				write_intrdelay(chan->bar, 0);\n", ""),
+    bug("a flush starts no timer for who sleeps", RING, "wait a_hang_behind_a_flush_*",
+        "		udma_ioat_look_asleep(chan);\n", ""),
     bug("who has never been ready may sleep", WAKE, "wait the_descriptor_*",
         "	udma_ioat_kick(waiting);\n	return waiting->fd;", "	return waiting->fd;"),
     bug("a halt that was seen is forgotten for completions", WAIT, "wait a_halt_behind_*",
