@@ -237,7 +237,7 @@ struct udma_ioat_op {
  * can come between: no callback that builds or aborts, no error that ends half of it.
  *
  * \return 0; what the first request that cannot be built returns; -ENOMEM, there is no room for
- * all of them now: poll, and try again; -E2BIG, there never is.
+ * all of them now, or no memory: poll, and try again; -E2BIG, there never is.
  */
 int udma_ioat_submit(struct spdk_ioat_chan *chan, const struct udma_ioat_op *ops, unsigned count);
 

@@ -141,6 +141,8 @@ struct spdk_ioat_chan {
 	uint8_t parity; /* UDMA_IOAT_CAN_XOR, UDMA_IOAT_CAN_PQ */
 	bool quiet;     /* whoever asks for a request has another way */
 	bool in_batch;  /* what is being built may yet be taken back */
+	bool alone;     /* nothing is outstanding but the batch that is being built */
+	bool no_memory; /* that has refused one of its requests, and not the ring */
 	struct udma_translation operands[UDMA_IOAT_OPERANDS]; /* of XOR and PQ */
 	void *completion_line;
 	uint64_t completion_iova;

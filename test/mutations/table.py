@@ -401,6 +401,16 @@ MUTATIONS = [
         "		if (position != last || shown != last_shown) {",
         "		if (position != last) {"),
 
+    bug("one too large for the ring is the CPU's only alone", RECORD, "else_cpu_batches one_too_*",
+        "chan->alone && is_too_large(chan, &record->op)", "0"),
+    bug("the CPU's is what finds no room in a batch", RECORD, "else_cpu_batches one_that_*",
+        "chan->alone && is_too_large(chan, &record->op)", "chan->alone"),
+    bug("a channel that has failed promises room for ever", REQUEST, "else_cpu_batches too_many_*",
+        "	if (chan->alone && !chan->no_memory) {",
+        "	if (chan->limit - chan->head == UDMA_IOAT_RING_MASK) {"),
+    bug("no memory is taken for too large a batch", REQUEST, "else_cpu_batches no_memory_*",
+        "	if (chan->alone && !chan->no_memory) {", "	if (chan->alone) {"),
+
     # ---- Waiting ----
     bug("wake-up armed too late", WAIT, "wait_steps",
         "	if (!waiting->armed && !chan->failed) {\n		arm(chan);\n	}\n", "",
@@ -436,6 +446,11 @@ MUTATIONS = [
         "				write_intrdelay(chan->bar, 0);\n", ""),
     bug("a flush starts no timer for who sleeps", RING, "wait a_hang_behind_a_flush_*",
         "		udma_ioat_look_asleep(chan);\n", ""),
+    bug("the rate of the ticks is taken for whole megahertz", CHANNEL_H, "wait_clock",
+        "	uint64_t hz = spdk_get_ticks_hz(), ticks;",
+        "	uint64_t hz = spdk_get_ticks_hz() / 1000000 * 1000000, ticks;"),
+    bug("a sleep asks for more than a second of nanoseconds", WAIT, "wait_clock",
+        "ticks % hz * 1000000000 / hz)", "ticks % hz * 1000 / (hz / 1000000))"),
     bug("who has never been ready may sleep", WAKE, "wait the_descriptor_*",
         "	udma_ioat_kick(waiting);\n	return waiting->fd;", "	return waiting->fd;"),
     bug("a halt that was seen is forgotten for completions", WAIT, "wait a_halt_behind_*",
