@@ -240,7 +240,7 @@ struct udma_ioat_op {
  * can come between: no callback that builds or aborts, no error that ends half of it.
  *
  * \return 0; what the first request that cannot be built returns; -ENOMEM, there is no room for
- * all of them now: poll, and try again; -E2BIG, there never is.
+ * all of them now, or no memory: poll, and try again; -E2BIG, there never is.
  */
 int udma_ioat_submit(struct spdk_ioat_chan *chan, const struct udma_ioat_op *ops, unsigned count);
 
@@ -358,7 +358,9 @@ int udma_ioat_wait(struct spdk_ioat_chan *chan, uint64_t timeout_us);
  *
  *     rc = udma_ioat_before_sleep(chan);    if it is 0, sleep, else do not
  *
- * Left out, nothing is lost: the descriptor is readable then, and the program does not sleep.
+ * Left out, nothing is lost that was flushed: from the first event on the descriptor is readable
+ * until the next such call, so that the program does not sleep; and a device that says nothing is
+ * looked at as below.
  *
  * \return the descriptor; a negative errno.
  */
@@ -367,7 +369,8 @@ int udma_ioat_get_fd(struct spdk_ioat_chan *chan);
 /**
  * Announces what has been built, sees to it that the descriptor becomes readable when there is
  * something to poll for, and polls once more. It also becomes readable now and then for nothing:
- * to look at a device that says nothing (ten times a second while requests are outstanding).
+ * to look at a device that says nothing (ten times a second while requests are outstanding, and
+ * once behind the last; without interrupts, as often as udma_ioat_wait() looks).
  *
  * \return 0: sleep; else as spdk_ioat_process_events(), and callbacks may have run: -ESHUTDOWN if
  * one of them has detached the channel; or as udma_ioat_get_fd().

@@ -141,6 +141,8 @@ struct spdk_ioat_chan {
 	uint8_t parity; /* UDMA_IOAT_CAN_XOR, UDMA_IOAT_CAN_PQ */
 	bool quiet;     /* whoever asks for a request has another way */
 	bool in_batch;  /* what is being built may yet be taken back */
+	bool alone;     /* nothing is outstanding but the batch that is being built */
+	bool no_memory; /* that has refused one of its requests, and not the ring */
 	struct udma_translation operands[UDMA_IOAT_OPERANDS]; /* of XOR and PQ */
 	void *completion_line;
 	uint64_t completion_iova;
@@ -156,13 +158,24 @@ udma_ioat_slot(const struct spdk_ioat_chan *chan, uint64_t position)
 	return &chan->ring[position & UDMA_IOAT_RING_MASK];
 }
 
-/** \return a time in ticks; UINT64_MAX if it is longer than they can say. */
+/**
+ * The rate of the ticks may be a multiple of nothing: a time is not counted in whole ticks per
+ * microsecond.
+ *
+ * \return a time in ticks, rounded up, so that it does not end early; UINT64_MAX if it is longer
+ * than they can say, or without end.
+ */
 static inline uint64_t
 udma_ioat_ticks_of_us(uint64_t us)
 {
-	uint64_t per_us = spdk_get_ticks_hz() / 1000000;
+	uint64_t hz = spdk_get_ticks_hz(), ticks;
+	uint64_t rest = (us % 1000000 * hz + 999999) / 1000000;
 
-	return us < UINT64_MAX / per_us ? us * per_us : UINT64_MAX;
+	if (us == UINT64_MAX || __builtin_mul_overflow(us / 1000000, hz, &ticks) ||
+	    __builtin_add_overflow(ticks, rest, &ticks)) {
+		return UINT64_MAX;
+	}
+	return ticks;
 }
 
 /**

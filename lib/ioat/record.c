@@ -77,6 +77,32 @@ build_for_cpu(struct spdk_ioat_chan *chan, struct udma_ioat_record *record,
 	return 0;
 }
 
+/**
+ * Whether the engine could not carry out a request even if it had the ring to itself: built for a
+ * ring of its own, for the slots of the one that there is are those of the batch before it.
+ */
+static bool
+is_too_large(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op)
+{
+	struct udma_ioat_request request;
+	struct spdk_ioat_chan trial;
+	int rc;
+
+	/* The list of channels is not ours alone. */
+	memcpy(&trial, chan, offsetof(struct spdk_ioat_chan, link));
+	trial.ring = calloc(UDMA_IOAT_RING_SIZE, sizeof(*trial.ring));
+	if (trial.ring == NULL) {
+		chan->no_memory = true;
+		return false;
+	}
+	trial.requests = &request;
+	trial.request_head = trial.head = 0;
+	trial.limit = UDMA_IOAT_RING_MASK;
+	rc = udma_ioat_build_on_engine(&trial, op, (struct udma_ioat_listener){0});
+	free(trial.ring);
+	return rc != 0;
+}
+
 int
 udma_ioat_build_recorded(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op)
 {
@@ -85,12 +111,16 @@ udma_ioat_build_recorded(struct spdk_ioat_chan *chan, const struct udma_ioat_op 
 	int rc;
 
 	if (record == NULL) {
+		chan->no_memory = true;
 		return -ENOMEM;
 	}
 	listener = udma_ioat_listener(op->flags, NULL, record);
 	listener.what |= UDMA_IOAT_RECORDED;
 	chan->quiet = true;
 	rc = udma_ioat_build_on_engine(chan, &record->op, listener);
+	if (rc == -ENOMEM && chan->in_batch && chan->alone && is_too_large(chan, &record->op)) {
+		rc = -E2BIG;
+	}
 	chan->quiet = false;
 	/* A ring that is full has room soon; a channel that is being detached takes nothing. */
 	if (rc != 0 && rc != -ENOMEM && chan->refuse != -ESHUTDOWN) {

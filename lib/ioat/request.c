@@ -178,7 +178,7 @@ take_back(struct spdk_ioat_chan *chan, const struct mark *mark)
 static int
 batch_has_no_room(struct spdk_ioat_chan *chan, unsigned count)
 {
-	if (chan->limit - chan->head == UDMA_IOAT_RING_MASK) {
+	if (chan->alone && !chan->no_memory) {
 		SPDK_ERRLOG("%s: a batch of %u requests needs more than the ring's %u descriptors: "
 			    "submit it in parts\n",
 			    chan->name, count, UDMA_IOAT_RING_SIZE - 1);
@@ -196,6 +196,8 @@ udma_ioat_submit(struct spdk_ioat_chan *chan, const struct udma_ioat_op *ops, un
 	int rc = 0;
 
 	chan->in_batch = true;
+	chan->alone = chan->request_tail == chan->request_head;
+	chan->no_memory = false;
 	for (unsigned i = 0; i < count && rc == 0; i++) {
 		rc = udma_ioat_build(chan, &ops[i]);
 	}

@@ -62,13 +62,15 @@ static void __attribute__((noinline, cold)) flush_carefully(struct spdk_ioat_cha
 	}
 	if (head != chan->announced) {
 		announce(chan, head);
+		udma_ioat_look_asleep(chan);
 	}
 }
 
 void
 udma_ioat_take_care(struct spdk_ioat_chan *chan)
 {
-	chan->careful = chan->failed || chan->held || chan->complete_every != 0;
+	chan->careful = chan->failed || chan->held || chan->complete_every != 0 ||
+			(chan->waiting.on && chan->waiting.tick_us == 0);
 }
 
 void

@@ -12,7 +12,8 @@
  * timer looks at a device that says nothing (it hangs, it is gone, an interrupt was lost), and the
  * kernel may want a function back. Its members are edge-triggered and never read: from outside it
  * is readable from an event until the events are taken, which is the first of the three things. A
- * program that sleeps without having done them finds it readable, and so does not sleep.
+ * program that sleeps without having done them finds it readable, and so does not sleep; or there
+ * has been no event since, and a flush sees to it that the timer runs.
  */
 
 #include "channel.h"
@@ -71,6 +72,14 @@ tick_of(const struct spdk_ioat_chan *chan)
 	return spdk_min(waiting->usual_tick_us, udma_ioat_hang_us / 8);
 }
 
+void
+udma_ioat_look_asleep(struct spdk_ioat_chan *chan)
+{
+	if (chan->waiting.on && udma_ioat_is_outstanding(chan)) {
+		udma_ioat_set_tick(chan, tick_of(chan));
+	}
+}
+
 /** \return as udma_ioat_before_sleep(). The channel may be `detached` then. */
 static int
 get_ready(struct spdk_ioat_chan *chan)
@@ -91,9 +100,7 @@ get_ready(struct spdk_ioat_chan *chan)
 		udma_ioat_kick(waiting); /* nobody sleeps on it */
 	}
 	waiting->slept_at = chan->completed;
-	if (rc == 0 && udma_ioat_is_outstanding(chan)) {
-		udma_ioat_set_tick(waiting, tick_of(chan));
-	}
+	udma_ioat_look_asleep(chan);
 	return rc;
 }
 
@@ -169,8 +176,9 @@ sleep_until_event(const struct spdk_ioat_chan *chan, uint64_t ticks)
 {
 	struct pollfd event = {.fd = chan->waiting.fd, .events = POLLIN};
 	uint64_t hz = spdk_get_ticks_hz();
+	/* Rounded down, and so below a second; what is missing is slept for after the next look. */
 	const struct timespec left = {.tv_sec = (time_t)(ticks / hz),
-				      .tv_nsec = (long)(ticks % hz * 1000 / (hz / 1000000))};
+				      .tv_nsec = (long)(ticks % hz * 1000000000 / hz)};
 
 	if (ppoll(&event, 1, ticks == UINT64_MAX ? NULL : &left, NULL) < 0) {
 		return -errno;

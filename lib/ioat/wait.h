@@ -43,7 +43,12 @@ extern uint64_t udma_ioat_tick_us;
 /** Makes the descriptor readable. */
 void udma_ioat_kick(const struct udma_ioat_waiting *waiting);
 /** Lets the timer come round in such a period; 0 stops it. */
-void udma_ioat_set_tick(struct udma_ioat_waiting *waiting, uint64_t us);
+void udma_ioat_set_tick(struct spdk_ioat_chan *chan, uint64_t us);
+/**
+ * Sees to it that the timer runs while descriptors are outstanding, for who may sleep. A flush does
+ * so where it stands: a program may sleep behind that without a word.
+ */
+void udma_ioat_look_asleep(struct spdk_ioat_chan *chan);
 /** Takes the events in: from here on the descriptor is not readable until there is another. */
 void udma_ioat_take_events(struct spdk_ioat_chan *chan);
 /** The rest of udma_ioat_wait(), where a poll has found nothing. */

@@ -86,6 +86,13 @@ open_all(struct spdk_ioat_chan *chan)
 	return rc;
 }
 
+/** Whether the part can hold interrupts back (section 3: INTRDELAY, bit 15). */
+static bool
+can_coalesce(const struct spdk_ioat_chan *chan)
+{
+	return (read_intrdelay(chan->bar) & INTRDELAY_SUPPORTED) != 0;
+}
+
 /** Lets the function interrupt at all. Linux writes 09h for MSI-X, and 01h else. */
 static void
 enable_in_function(const struct spdk_ioat_chan *chan)
@@ -97,7 +104,8 @@ enable_in_function(const struct spdk_ioat_chan *chan)
 						  ? INTRCTRL_MASTER | INTRCTRL_VECTOR_EACH
 						  : INTRCTRL_MASTER);
 	}
-	if (waiting->coalesce_us != 0) {
+	/* Also 0: whoever had the function before may have left another time. */
+	if (can_coalesce(chan)) {
 		write_intrdelay(chan->bar, waiting->coalesce_us);
 	}
 }
@@ -155,6 +163,7 @@ udma_ioat_get_fd(struct spdk_ioat_chan *chan)
 		enable_in_function(chan);
 		write_chanctrl(chan->bar, udma_ioat_chanctrl(chan));
 	}
+	udma_ioat_take_care(chan);
 	udma_ioat_kick(waiting);
 	return waiting->fd;
 }
@@ -187,6 +196,9 @@ udma_ioat_waiting_end(struct spdk_ioat_chan *chan)
 	waiting->on = false;
 	if (waiting->interrupt_fd >= 0 && chan->process == getpid()) {
 		if (!udma_ioat_is_gone(chan)) {
+			if (waiting->coalesce_us != 0) {
+				write_intrdelay(chan->bar, 0);
+			}
 			write_intrctrl(chan->bar, 0);
 		}
 		udma_pci_interrupts_off(chan->device);
@@ -208,7 +220,7 @@ udma_ioat_coalesce(struct spdk_ioat_chan *chan, unsigned us)
 			    chan->name, us, INTRDELAY_US);
 		return -EINVAL;
 	}
-	if (chan->waiting.interrupt_fd < 0 || !(read_intrdelay(chan->bar) & INTRDELAY_SUPPORTED)) {
+	if (chan->waiting.interrupt_fd < 0 || !can_coalesce(chan)) {
 		return -ENOTSUP;
 	}
 	chan->waiting.coalesce_us = (uint16_t)us;
@@ -219,8 +231,9 @@ udma_ioat_coalesce(struct spdk_ioat_chan *chan, unsigned us)
 /* ---- Events ------------------------------------------------------------------------------ */
 
 void
-udma_ioat_set_tick(struct udma_ioat_waiting *waiting, uint64_t us)
+udma_ioat_set_tick(struct spdk_ioat_chan *chan, uint64_t us)
 {
+	struct udma_ioat_waiting *waiting = &chan->waiting;
 	const struct timespec period = {.tv_sec = (time_t)(us / 1000000),
 					.tv_nsec = (long)(us % 1000000 * 1000)};
 	const struct itimerspec timer = {.it_interval = period, .it_value = period};
@@ -228,6 +241,7 @@ udma_ioat_set_tick(struct udma_ioat_waiting *waiting, uint64_t us)
 	if (us != waiting->tick_us) {
 		timerfd_settime(waiting->timer_fd, 0, &timer, NULL);
 		waiting->tick_us = us;
+		udma_ioat_take_care(chan);
 	}
 }
 
@@ -259,7 +273,7 @@ on_tick(struct spdk_ioat_chan *chan)
 		/* It was set anew meanwhile. */
 	}
 	if (!udma_ioat_is_outstanding(chan)) {
-		udma_ioat_set_tick(waiting, 0);
+		udma_ioat_set_tick(chan, 0);
 	}
 	waiting->nap_us = moved ? NAP_MIN_US : spdk_min(waiting->nap_us * 2, NAP_MAX_US);
 	if (waiting->slept_at < waiting->silent_until || waiting->coalesce_us != 0 || !moved) {
@@ -292,7 +306,7 @@ udma_ioat_take_events(struct spdk_ioat_chan *chan)
 		waiting->missing = false;
 	}
 	if (ticked && interrupted) {
-		udma_ioat_set_tick(waiting, 0);
+		udma_ioat_set_tick(chan, 0);
 	} else if (ticked) {
 		on_tick(chan);
 	}

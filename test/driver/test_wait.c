@@ -424,6 +424,83 @@ without_interrupts_it_naps(void **state)
 	assert_int_equal(udma_ioat_coalesce(g_chan, 10), -ENOTSUP);
 }
 
+/* ---- Asleep without being ready: what was flushed since is looked for all the same ---- */
+
+/** Within ten seconds. */
+static void
+assert_wakes(void)
+{
+	struct pollfd event = {.fd = udma_ioat_get_fd(g_chan), .events = POLLIN};
+
+	assert_int_equal(poll(&event, 1, 10000), 1);
+}
+
+static void
+assert_found_asleep(unsigned i)
+{
+	build(i, 0);
+	spdk_ioat_flush(g_chan);
+	while (g_ended[i].times == 0) {
+		assert_wakes();
+		assert_true(spdk_ioat_process_events(g_chan) >= 0);
+	}
+	assert_ended(i, UDMA_IOAT_OK);
+}
+
+/** It is woken once more, for nothing, and not again. */
+static void
+assert_idle(void)
+{
+	struct pollfd event = {.fd = udma_ioat_get_fd(g_chan), .events = POLLIN};
+	unsigned woken = 0;
+
+	do {
+		assert_int_equal(get_ready(), 0);
+	} while (poll(&event, 1, 300) == 1 && ++woken < 10);
+	assert_true(woken <= 1);
+}
+
+static void
+a_lost_interrupt_behind_a_flush_is_made_up_for(void **state)
+{
+	(void)state;
+	assert_idle();
+	RIG_SET(g_rig, loses_interrupts, true);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_found_asleep(i);
+		assert_idle();
+	}
+}
+
+static void
+without_interrupts_a_flush_is_enough(void **state)
+{
+	(void)state;
+	RIG_SET(g_rig, no_interrupts, true);
+	assert_idle();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_found_asleep(i);
+		assert_idle();
+	}
+}
+
+static void
+a_hang_behind_a_flush_wakes(void **state)
+{
+	(void)state;
+	assert_idle();
+	udma_ioat_hang_us = 40000;
+	RIG_SET(g_rig, hangs, true);
+	build(0, 0);
+	spdk_ioat_flush(g_chan);
+	while (g_ended[0].times == 0) {
+		assert_wakes();
+		spdk_ioat_process_events(g_chan);
+	}
+	assert_ended(0, UDMA_IOAT_HUNG);
+	RIG_SET(g_rig, hangs, false);
+}
+
 /* ---- Errors ---- */
 
 static void
@@ -687,6 +764,41 @@ interrupts_can_be_held_back(void **state)
 	assert_int_equal(udma_ioat_coalesce(g_chan, 1), -ENOTSUP);
 }
 
+/** Section 3: INTRDELAY, bits 13:0. */
+static unsigned
+delay_us(void)
+{
+	return rig_read16(g_rig, 0x0c) & 0x3fff;
+}
+
+static void
+interrupts_are_held_back_until_detach(void **state)
+{
+	(void)state;
+	assert_int_equal(udma_ioat_coalesce(g_chan, 5000), 0);
+	assert_int_equal(udma_ioat_abort(g_chan), 0);
+	assert_int_equal(delay_us(), 5000);
+	spdk_ioat_detach(g_chan);
+	assert_int_equal(delay_us(), 0);
+	attach();
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	assert_int_equal(delay_us(), 0);
+	/* Nor by who was killed. */
+	spdk_ioat_detach(g_chan);
+	rig_poke(g_rig, 0x0c, 2, 0x8000 | 16383);
+	attach();
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	assert_int_equal(rig_read16(g_rig, 0x0c), 0x8000);
+	/* A part that does not say that it can is left alone. */
+	spdk_ioat_detach(g_chan);
+	attach();
+	rig_pause(g_rig);
+	rig_poke(g_rig, 0x0c, 2, 77);
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	assert_int_equal(rig_read16(g_rig, 0x0c), 77);
+	rig_resume(g_rig);
+}
+
 #define WITHOUT_TIMER(test)                                                                        \
 	cmocka_unit_test_setup_teardown(test, setup_without_timer, teardown_wait)
 #define WITH_TIMER(test) cmocka_unit_test_setup_teardown(test, setup, teardown_wait)
@@ -711,6 +823,9 @@ main(int argc, char **argv)
 		WITH_TIMER(lost_interrupts_are_made_up_for_by_the_timer),
 		cmocka_unit_test_setup_teardown(without_interrupts_it_naps,
 						setup_without_interrupts, teardown_wait),
+		WITH_TIMER(a_lost_interrupt_behind_a_flush_is_made_up_for),
+		WITH_TIMER(without_interrupts_a_flush_is_enough),
+		WITH_TIMER(a_hang_behind_a_flush_wakes),
 		WITHOUT_TIMER(a_halt_wakes),
 		WITHOUT_TIMER(errors_interrupt_from_the_restart_on),
 		WITHOUT_TIMER(a_halt_without_a_word_wakes_by_its_interrupt),
@@ -724,6 +839,7 @@ main(int argc, char **argv)
 		WITHOUT_TIMER(a_callback_may_wait),
 		WITHOUT_TIMER(polls_are_not_interrupted),
 		WITHOUT_TIMER(interrupts_can_be_held_back),
+		WITHOUT_TIMER(interrupts_are_held_back_until_detach),
 	};
 
 	/* Only those of a name, where it is asked for (test/mutations). */

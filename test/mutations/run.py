@@ -92,8 +92,10 @@ PROGRAMS = {
     "batches": Program("test/driver/test_batches", []),
     "parity": Program("test/driver/test_parity", []),
     "else_cpu": Program("test/driver/test_else_cpu", []),
+    "else_cpu_batches": Program("test/driver/test_else_cpu_batches", []),
     "sources": Program("sources", []),
     "wait": Program("test/driver/test_wait", []),
+    "wait_clock": Program("test/driver/test_wait_clock", []),
     "wait_steps": Program("test/driver/test_wait_steps", []),
     "watch": Program("watch", []),
     # A barrier that is missing does not show on x86-64, which keeps stores in order.

@@ -5,12 +5,18 @@ import contextlib
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import traceback
 
 UDMA = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "udma"
+
+# Who runs the tests under nohup, or in the background, has these ignored; the programs would inherit
+# that, and heed it: a case that sends one would wait for ever.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Skip(Exception):
