@@ -387,7 +387,7 @@ bring_back(struct spdk_ioat_chan *chan)
 	udma_ioat_accept(chan);
 	chan->error = 0;
 	chan->untold = chan->kept = 0;
-	chan->halts = 0;
+	chan->halts = chan->halt.causeless = 0;
 	__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
 	udma_ioat_take_care(chan);
 	rc = udma_ioat_start(chan);
