@@ -36,7 +36,7 @@ forget(struct spdk_ioat_chan *chan)
 	chan->bytes = chan->high_water = 0;
 	chan->failed = false;
 	udma_ioat_take_care(chan);
-	chan->halts = 0;
+	chan->halts = chan->halt.causeless = 0;
 	chan->halted_at = 0;
 }
 

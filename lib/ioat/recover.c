@@ -122,6 +122,21 @@ udma_ioat_status_text(enum udma_ioat_status status)
 
 /* ---- Going on ---- */
 
+/** Where what was outstanding does not end by a completion, which would count it. */
+static void
+count_outstanding(struct spdk_ioat_chan *chan)
+{
+	chan->high_water = spdk_max(chan->high_water, chan->announced - chan->completed);
+}
+
+/** The engine is done with what is before a position, one way or the other. */
+static void
+skip_to(struct spdk_ioat_chan *chan, uint64_t position)
+{
+	count_outstanding(chan);
+	__atomic_store_n(&chan->completed, position, __ATOMIC_RELEASE);
+}
+
 /** Goes on behind what has been dealt with. */
 static void
 go_on(struct spdk_ioat_chan *chan)
@@ -181,7 +196,7 @@ blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
 	if (!redone) {
 		condemn_up_to(chan, failed, behind, chanerr);
 	}
-	__atomic_store_n(&chan->completed, behind, __ATOMIC_RELEASE);
+	skip_to(chan, behind);
 }
 
 /** Fails at a halt. The request at fault ends with its cause, the others because of it. */
@@ -208,7 +223,7 @@ udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t c
 	/* A status names the first slot of two (section 6.3). */
 	if (chan->completed != chan->base && chan->completed < chan->announced &&
 	    udma_ioat_extends(udma_ioat_slot(chan, chan->completed - 1))) {
-		__atomic_store_n(&chan->completed, chan->completed + 1, __ATOMIC_RELEASE);
+		skip_to(chan, chan->completed + 1);
 	}
 	if (is_hopeless(chan, chanerr)) {
 		fail_at_halt(chan, chanerr, "the channel halts again and again");
@@ -239,6 +254,7 @@ take_last_word(struct spdk_ioat_chan *chan)
 void
 udma_ioat_skip_to_head(struct spdk_ioat_chan *chan)
 {
+	count_outstanding(chan);
 	chan->before.descriptors += chan->head - chan->announced;
 	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
 	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);

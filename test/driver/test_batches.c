@@ -349,6 +349,53 @@ empty_polls(void **state)
 	rig_resume(g_rig);
 }
 
+/** Also of what ends otherwise than by a completion. */
+static void
+high_water_of_what_did_not_finish(void **state)
+{
+	(void)state;
+	assert_int_equal(udma_ioat_abort(g_chan), 0); /* no word of its chain has come */
+	rig_pause(g_rig);
+	for (unsigned i = 0; i < 100; i++) {
+		build(i, 0);
+	}
+	spdk_ioat_flush(g_chan);
+	build(100, 0);
+	RIG_SET(g_rig, hangs, true);
+	RIG_SET(g_rig, resume_at_command, true);
+	assert_int_equal(udma_ioat_abort(g_chan), 0);
+	assert_int_equal(stats_now().high_water, 100);
+	RIG_SET(g_rig, hangs, false);
+
+	/* Halts at the first; no word before it says that any has finished. */
+	rig_pause(g_rig);
+	for (unsigned i = 0; i < 200; i++) {
+		build_bad(101 + i, 0);
+	}
+	spdk_ioat_flush(g_chan);
+	rig_resume(g_rig);
+	poll_until(301);
+	assert_int_equal(stats_now().high_water, 200);
+}
+
+static void
+high_water_of_a_channel_that_fails(void **state)
+{
+	(void)state;
+	assert_int_equal(udma_ioat_abort(g_chan), 0); /* no word of its chain has come */
+	rig_pause(g_rig);
+	for (unsigned i = 0; i < 100; i++) {
+		build(i, 0);
+	}
+	spdk_ioat_flush(g_chan);
+	for (unsigned i = 100; i < 300; i++) {
+		build(i, 0); /* the engine has not been told */
+	}
+	rig_vanish(g_rig);
+	assert_int_equal(poll_for_error(), -ENODEV);
+	assert_int_equal(stats_now().high_water, 100);
+}
+
 /* ---- The dump ---- */
 
 static char g_text[65536];
@@ -449,6 +496,8 @@ main(int argc, char **argv)
 		WITH_CHANNEL(every_kth_through_errors),
 		WITH_CHANNEL(counters_of_another_size),
 		WITH_CHANNEL(high_water),
+		WITH_CHANNEL(high_water_of_what_did_not_finish),
+		WITH_CHANNEL(high_water_of_a_channel_that_fails),
 		WITH_CHANNEL(empty_polls),
 		WITH_CHANNEL(dump_at_a_halt),
 		WITH_CHANNEL(dump_of_a_channel_that_is_gone),

@@ -257,6 +257,8 @@ MUTATIONS = [
     bug("the high-water mark is what is outstanding", STATS, "batches",
         "spdk_max(chan->high_water, chan->announced - chan->completed)",
         "chan->announced - chan->completed"),
+    bug("the high-water mark forgets what did not finish", RECOVER, "batches high_*",
+        "	chan->high_water = spdk_max(chan->high_water, chan->announced - chan->completed);\n", ""),
     bug("what was finished before counts", STATS, "batches",
         "	now.finished -= before->descriptors;\n", ""),
 
