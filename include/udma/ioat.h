@@ -324,7 +324,8 @@ void udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_sta
 
 /**
  * Writes what a bug report needs, as text: registers with the names of what they say, positions,
- * requests outstanding, and the descriptors around the oldest that has not finished. It changes
+ * requests outstanding, and the descriptors around the oldest that has not finished; on a channel
+ * that has failed, around the place where it did, with what its registers said then. It changes
  * nothing, and works on a channel that has failed and on a device that is gone.
  */
 void udma_ioat_dump(const struct spdk_ioat_chan *chan, FILE *file);

@@ -83,6 +83,15 @@ struct udma_ioat_halt {
 	uint64_t waited;    /* ticks in which it was */
 };
 
+/** What was read when the channel halted last, or failed: for a dump. */
+struct udma_ioat_trouble {
+	bool is_noted;
+	uint64_t at;        /* `completed` */
+	uint64_t announced; /* likewise */
+	uint64_t status;    /* CHANSTS */
+	uint32_t chanerr;
+};
+
 /** Where the engine starts its pattern in a fill whose destination is not a multiple of 8. */
 enum udma_ioat_fill_anchor {
 	UDMA_IOAT_FILL_UNKNOWN, /* unaligned fills are refused */
@@ -135,6 +144,7 @@ struct spdk_ioat_chan {
 	uint64_t halted_at; /* `completed` at the last halt */
 	unsigned halts;     /* in a row, without a descriptor that succeeded */
 	struct udma_ioat_halt halt;
+	struct udma_ioat_trouble trouble;
 	unsigned depth; /* of polls inside callbacks of polls */
 	/* What is behind a fence that waits for the CPU is not announced: record.h. */
 	bool held;

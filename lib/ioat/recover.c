@@ -33,6 +33,19 @@ first_open(const struct spdk_ioat_chan *chan)
 	return index;
 }
 
+/** Keeps what a restart, or the end, changes. */
+static void
+note_trouble(struct spdk_ioat_chan *chan, uint32_t chanerr)
+{
+	chan->trouble = (struct udma_ioat_trouble){
+		.is_noted = true,
+		.at = chan->completed,
+		.announced = chan->announced,
+		.status = read_chansts(chan->bar),
+		.chanerr = chanerr,
+	};
+}
+
 static void
 condemn(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status, uint32_t chanerr)
 {
@@ -199,6 +212,9 @@ blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
 	skip_to(chan, behind);
 }
 
+static void take_out_of_use(struct spdk_ioat_chan *chan, enum udma_ioat_status status,
+			    const char *what);
+
 /** Fails at a halt. The request at fault ends with its cause, the others because of it. */
 static void
 fail_at_halt(struct spdk_ioat_chan *chan, uint32_t chanerr, const char *what)
@@ -210,7 +226,7 @@ fail_at_halt(struct spdk_ioat_chan *chan, uint32_t chanerr, const char *what)
 	    !(request_at(chan, failed)->fate.what & UDMA_IOAT_ON_CPU)) {
 		condemn(chan, failed, status_of(chanerr), chanerr);
 	}
-	udma_ioat_fail(chan, UDMA_IOAT_FAILED, what);
+	take_out_of_use(chan, UDMA_IOAT_FAILED, what);
 }
 
 void
@@ -225,6 +241,7 @@ udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t c
 	    udma_ioat_extends(udma_ioat_slot(chan, chan->completed - 1))) {
 		skip_to(chan, chan->completed + 1);
 	}
+	note_trouble(chan, chanerr);
 	if (is_hopeless(chan, chanerr)) {
 		fail_at_halt(chan, chanerr, "the channel halts again and again");
 		return;
@@ -291,6 +308,7 @@ udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
 			    chan->name);
 	}
 	take_last_word(chan);
+	chan->trouble.at = chan->completed;
 	if (status == UDMA_IOAT_ABORTED) {
 		condemn_from(chan, first_open(chan), status, 0);
 	} else {
@@ -299,11 +317,11 @@ udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
 	udma_ioat_skip_to_head(chan);
 }
 
-void
-udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what)
+/** Its trouble has been noted. */
+static void
+take_out_of_use(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what)
 {
 	bool gone = udma_ioat_is_gone(chan);
-	uint32_t chanerr = gone ? 0 : read_chanerr(chan->bar);
 	uint64_t first = first_open(chan);
 	int error = gone ? -ENODEV : -EIO;
 	char causes[256];
@@ -311,15 +329,22 @@ udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const 
 	SPDK_ERRLOG("%s: %s (CHANERR %#x: %s) after %" PRIu64 " descriptors; %" PRIu64
 		    " requests were outstanding and new ones are refused: udma_ioat_reset() it, or "
 		    "detach it and probe again\n",
-		    chan->name, gone ? "the device is gone" : what, chanerr,
-		    udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)), chan->completed,
-		    chan->request_head - first);
+		    chan->name, gone ? "the device is gone" : what, chan->trouble.chanerr,
+		    udma_ioat_chanerr_text(chan->trouble.chanerr, causes, sizeof(causes)),
+		    chan->completed, chan->request_head - first);
 	chan->error = error;
 	/* What detaches the channel already has said why. */
 	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);
 	__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
 	udma_ioat_take_care(chan);
 	udma_ioat_give_up(chan, gone ? UDMA_IOAT_GONE : status);
+}
+
+void
+udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what)
+{
+	note_trouble(chan, udma_ioat_is_gone(chan) ? 0 : read_chanerr(chan->bar));
+	take_out_of_use(chan, status, what);
 }
 
 /* ---- On demand ---- */
