@@ -18,7 +18,8 @@
  *
  * A channel that halts again and again, hangs, is gone or cannot be restarted has failed: whatever
  * is outstanding has ended, each poll returns the same -EIO or -ENODEV, and so does each request,
- * until udma_ioat_reset(). An engine hangs that finishes no descriptor in ten seconds of polling.
+ * until udma_ioat_reset(), which brings back one with -ENODEV as well, once the device is there.
+ * An engine hangs that finishes no descriptor in ten seconds of polling.
  */
 
 #ifndef UDMA_IOAT_H
@@ -48,8 +49,9 @@ enum udma_ioat_status {
 	UDMA_IOAT_ABORTED,  /**< It stood behind the fence of one that failed, or by
 			       udma_ioat_abort() or a detach. */
 	UDMA_IOAT_HUNG,     /**< The engine makes no progress. The channel has failed. */
-	UDMA_IOAT_GONE,     /**< The device is gone. The channel has failed. */
-	UDMA_IOAT_FAILED,   /**< The channel has failed with others before it. */
+	UDMA_IOAT_GONE,   /**< The device is gone, or was and is there again: its function was reset
+			     by someone else. The channel has failed. */
+	UDMA_IOAT_FAILED, /**< The channel has failed with others before it. */
 };
 /** How many there are. */
 #define UDMA_IOAT_STATUSES (UDMA_IOAT_FAILED + 1)

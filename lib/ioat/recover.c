@@ -323,7 +323,7 @@ take_out_of_use(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const
 {
 	bool gone = udma_ioat_is_gone(chan);
 	uint64_t first = first_open(chan);
-	int error = gone ? -ENODEV : -EIO;
+	int error = gone || status == UDMA_IOAT_GONE ? -ENODEV : -EIO;
 	char causes[256];
 
 	SPDK_ERRLOG("%s: %s (CHANERR %#x: %s) after %" PRIu64 " descriptors; %" PRIu64

@@ -83,6 +83,17 @@ is_as_reset(uint64_t status, uint32_t chanerr)
 	return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;
 }
 
+/**
+ * Whether the function was reset as a whole behind our back (section 2.2), as by others, or where
+ * it was away for a moment: the driver's own resets leave these as they are, and nothing else
+ * makes both of them 0.
+ */
+static bool
+has_forgotten_us(const struct spdk_ioat_chan *chan)
+{
+	return read_chainaddr(chan->bar) == 0 && read_chancmp(chan->bar) == 0;
+}
+
 /** A halt that was not pushed to memory. */
 static void
 recover_by_status(struct spdk_ioat_chan *chan, uint64_t status)
@@ -162,6 +173,8 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
 	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {
 		recover_by_status(chan, status);
+	} else if (state == SPDK_IOAT_CHANSTS_HALTED && has_forgotten_us(chan)) {
+		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the function was reset by someone else");
 	} else if (state == SPDK_IOAT_CHANSTS_IDLE && take_lost_word(chan, status)) {
 		/* It has been taken in. */
 	} else if (hangs(chan, status, passed)) {

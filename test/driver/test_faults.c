@@ -202,6 +202,28 @@ device_goes_before_an_abort(void **state)
 	assert_failed(-ENODEV);
 }
 
+/** It is as after power-on, and knows nothing of what it was asked to do. */
+static void
+function_is_reset_by_someone_else(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	build(0, 0);
+	build_spdk(1);
+	spdk_ioat_flush(g_chan);
+	pthread_mutex_lock(&g_rig->lock);
+	udma_emu_reset(g_rig->function.emu);
+	udma_emu_watch_publish_all(&g_rig->function.watch);
+	pthread_mutex_unlock(&g_rig->lock);
+	RIG_SET(g_rig, resume_at_command, true);
+	assert_int_equal(poll_for_error(), -ENODEV);
+	assert_ended(0, UDMA_IOAT_GONE);
+	assert_int_equal(g_ended[1].times, 0);
+	assert_failed(-ENODEV);
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_works(10);
+}
+
 static void
 device_is_removed_but_answers(void **state)
 {
@@ -767,6 +789,7 @@ main(int argc, char **argv)
 		WITH_CHANNEL(device_goes),
 		WITH_CHANNEL(device_goes_at_a_halt),
 		WITH_CHANNEL(device_goes_before_an_abort),
+		WITH_CHANNEL(function_is_reset_by_someone_else),
 		WITH_CHANNEL(device_is_removed_but_answers),
 		WITH_CHANNEL(halts_again_and_again),
 		WITH_CHANNEL(halts_between_good_descriptors_wear_nothing_out),

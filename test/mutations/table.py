@@ -189,6 +189,9 @@ MUTATIONS = [
         "chan->waited += spdk_min(passed, limit / 8);", "chan->waited += passed;"),
     bug("a device that is gone is not noticed", STALL, "random",
         "	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {", "	if (0) {"),
+    bug("a function that was reset behind our back hangs", STALL, "faults function_is_reset_*",
+        "	} else if (state == SPDK_IOAT_CHANSTS_HALTED && has_forgotten_us(chan)) {",
+        "	} else if (0) {"),
 
     # ---- After a halt ----
     bug("the neighbour is blamed", RECOVER, "random",
