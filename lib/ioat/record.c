@@ -235,6 +235,17 @@ udma_ioat_becomes_cpus(struct spdk_ioat_chan *chan, uint64_t index)
 	return true;
 }
 
+/** The engine's before a request have ended; the CPU's end here, in their order. */
+static void
+carry_out_before(struct spdk_ioat_chan *chan, uint64_t index)
+{
+	for (uint64_t i = chan->request_tail; chan->cpus > 0 && i != index; i++) {
+		if (request_at(chan, i)->fate.what & UDMA_IOAT_ON_CPU) {
+			udma_ioat_carry_out(chan, i);
+		}
+	}
+}
+
 bool
 udma_ioat_redo(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status)
 {
@@ -251,6 +262,7 @@ udma_ioat_redo(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_statu
 	    spoils_itself(&record_of(request)->op)) {
 		return false;
 	}
+	carry_out_before(chan, index);
 	make_cpus(chan, request);
 	udma_ioat_carry_out(chan, index);
 	return true;

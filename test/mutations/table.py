@@ -297,6 +297,8 @@ MUTATIONS = [
         "	if (request_at(chan, index - 1)->end < chan->announced) {", "	if (0) {"),
     bug("the CPU begins again what has spoilt its source", RECORD, "sources",
         "	    spoils_itself(&record_of(request)->op)) {", "	    0) {"),
+    bug("what the engine halts at overtakes the CPU's", RECORD, "else_cpu a_halt_behind_*",
+        "	carry_out_before(chan, index);\n", ""),
     bug("the CPU reads damaged data", RECORD, "sources", "status == UDMA_IOAT_BAD_DATA ||", ""),
     bug("the CPU's difference aborts nothing", RECORD, "else_cpu fence_behind_*",
         "		udma_ioat_abort_fenced(chan, index);\n", ""),
