@@ -94,7 +94,8 @@ enum udma_ioat_flags {
 	 * What the engine cannot carry out, the CPU does: an operation that the part does not have,
 	 * memory that is not registered, a request that needs more than the ring or that the engine
 	 * has halted at (but not because of damaged data, nor one whose destination overlaps a
-	 * source), and everything that a channel which has failed has not been told of yet.
+	 * source), and of a channel that has failed everything that it has not begun: what it has
+	 * not been told of yet, and what is behind a halt at a known place.
 	 *
 	 * It does so in a poll, when everything before it has ended: with the same callback, in the
 	 * same order, and fences of this request, before it and behind it hold. It never does what

@@ -360,6 +360,63 @@ a_halt_behind_what_is_the_cpus(void **state)
 }
 
 static void
+build_for_both(unsigned i, unsigned flags)
+{
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory + 1000 + i % 1000, g_memory + 4096, 64,
+					flags | UDMA_IOAT_ELSE_CPU, on_end, &g_ended[i]),
+			 0);
+}
+
+/** Also of a channel that has failed with it: at a known place it has carried out no more. */
+static void
+halts_until_the_channel_fails(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	inject_halts(0);
+	for (unsigned i = 0; i < 2000; i++) {
+		build_for_both(i, i % 100 == 99 && i < 1000 ? UDMA_IOAT_FENCE : 0);
+	}
+	spdk_ioat_flush(g_chan);
+	rig_resume(g_rig);
+	poll_until(2000);
+	for (unsigned i = 0; i < 2000; i++) {
+		assert_ended(i, UDMA_IOAT_OK);
+		assert_int_equal(g_ended[i].order, i);
+	}
+	assert_int_equal(udma_ioat_get_state(g_chan), UDMA_IOAT_HAS_FAILED);
+	assert_int_equal(stats_now().by_cpu, 2000);
+	assert_failed(-EIO);
+}
+
+/** What is not the CPU's ends because of it; so does what is behind a fence of that. */
+static void
+halts_at_the_end_with_fences(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	inject_halts(1);
+	build_for_both(0, 0);
+	build_for_both(1, 0);
+	build(2, 0);
+	build_for_both(3, UDMA_IOAT_FENCE);
+	build_for_both(4, 0);
+	spdk_ioat_flush(g_chan);
+	RIG_SET(g_rig, ignore_reset, true);
+	rig_resume(g_rig);
+	poll_until(5);
+	assert_ended(0, UDMA_IOAT_OK);
+	assert_ended(1, UDMA_IOAT_OK);
+	assert_ended(2, UDMA_IOAT_FAILED);
+	assert_ended(3, UDMA_IOAT_OK);
+	assert_ended(4, UDMA_IOAT_ABORTED);
+	assert_int_equal(stats_now().by_cpu, 3);
+	RIG_SET(g_rig, ignore_reset, false);
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_works(10);
+}
+
+static void
 many_fences_and_a_full_ring(void **state)
 {
 	unsigned built = 0;
@@ -657,6 +714,8 @@ main(int argc, char **argv)
 		WITH_STRANGER(fence_behind_a_difference),
 		WITH_STRANGER(halts_around_it),
 		WITH_STRANGER(a_halt_behind_what_is_the_cpus),
+		WITH_STRANGER(halts_until_the_channel_fails),
+		WITH_STRANGER(halts_at_the_end_with_fences),
 		WITH_STRANGER(many_fences_and_a_full_ring),
 		WITH_STRANGER(channel_that_has_failed),
 		WITH_STRANGER(callbacks_that_build_on_a_failed_channel),
