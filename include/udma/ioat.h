@@ -20,7 +20,8 @@
  *
  * A channel that halts again and again, hangs, is gone or cannot be restarted has failed: whatever
  * is outstanding has ended, each poll returns the same -EIO or -ENODEV, and so does each request,
- * until udma_ioat_reset(). An engine hangs that finishes no descriptor in ten seconds of polling.
+ * until udma_ioat_reset(), which brings back one with -ENODEV as well, once the device is there.
+ * An engine hangs that finishes no descriptor in ten seconds of polling.
  */
 
 #ifndef UDMA_IOAT_H
@@ -50,8 +51,9 @@ enum udma_ioat_status {
 	UDMA_IOAT_ABORTED,  /**< It stood behind the fence of one that failed, or by
 			       udma_ioat_abort() or a detach. */
 	UDMA_IOAT_HUNG,     /**< The engine makes no progress. The channel has failed. */
-	UDMA_IOAT_GONE,     /**< The device is gone. The channel has failed. */
-	UDMA_IOAT_FAILED,   /**< The channel has failed with others before it. */
+	UDMA_IOAT_GONE,   /**< The device is gone, or was and is there again: its function was reset
+			     by someone else. The channel has failed. */
+	UDMA_IOAT_FAILED, /**< The channel has failed with others before it. */
 };
 /** How many there are. */
 #define UDMA_IOAT_STATUSES (UDMA_IOAT_FAILED + 1)
@@ -94,8 +96,9 @@ enum udma_ioat_flags {
 	 * What the engine cannot carry out, the CPU does: an operation that the part does not have,
 	 * memory that is not registered, a request that needs more than the ring or that the engine
 	 * has halted at (but not because of damaged data, nor one whose destination overlaps a
-	 * source, as one with more than 65,536 pairs of pieces may), and everything that a channel
-	 * which has failed has not been told of yet.
+	 * source, as one with more than 65,536 pairs of pieces may), and of a channel that has
+	 * failed everything that it has not begun: what it has not been told of yet, and what is
+	 * behind a halt at a known place.
 	 *
 	 * It does so in a poll, when everything before it has ended: with the same callback, in the
 	 * same order, and fences of this request, before it and behind it hold. It never does what
@@ -327,7 +330,8 @@ void udma_ioat_get_stats(const struct spdk_ioat_chan *chan, struct udma_ioat_sta
 
 /**
  * Writes what a bug report needs, as text: registers with the names of what they say, positions,
- * requests outstanding, and the descriptors around the oldest that has not finished. It changes
+ * requests outstanding, and the descriptors around the oldest that has not finished; on a channel
+ * that has failed, around the place where it did, with what its registers said then. It changes
  * nothing, and works on a channel that has failed and on a device that is gone.
  */
 void udma_ioat_dump(const struct spdk_ioat_chan *chan, FILE *file);

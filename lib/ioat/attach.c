@@ -36,8 +36,9 @@ forget(struct spdk_ioat_chan *chan)
 	chan->bytes = chan->high_water = 0;
 	chan->failed = false;
 	udma_ioat_take_care(chan);
-	chan->halts = 0;
+	chan->halts = chan->halt.causeless = 0;
 	chan->halted_at = 0;
+	chan->trouble.is_noted = false;
 }
 
 /** Stops the engine for good. What one that cannot be stopped may write to is never freed. */

@@ -52,3 +52,24 @@ udma_ioat_chanerr_text(uint32_t chanerr, char *text, size_t size)
 	}
 	return text;
 }
+
+const char *
+udma_ioat_status_text(enum udma_ioat_status status)
+{
+	static const char *const texts[] = {
+		[UDMA_IOAT_OK] = "done",
+		[UDMA_IOAT_BAD_SOURCE] = "the source cannot be read",
+		[UDMA_IOAT_BAD_DESTINATION] = "the destination cannot be written",
+		[UDMA_IOAT_BAD_DESCRIPTOR] = "the engine refuses the descriptor",
+		[UDMA_IOAT_BAD_DATA] = "data was damaged on its way",
+		[UDMA_IOAT_BAD_COMPLETION] = "the completion could not be written",
+		[UDMA_IOAT_MISMATCH] = "the check found a difference",
+		[UDMA_IOAT_UNKNOWN] = "the engine halted without a cause",
+		[UDMA_IOAT_ABORTED] = "aborted",
+		[UDMA_IOAT_HUNG] = "the engine makes no progress",
+		[UDMA_IOAT_GONE] = "the device is gone",
+		[UDMA_IOAT_FAILED] = "the channel has failed",
+	};
+
+	return status < SPDK_COUNTOF(texts) ? texts[status] : "unknown status";
+}

@@ -74,6 +74,24 @@ struct udma_ioat_request {
 	union udma_ioat_fate fate;
 };
 
+/** A halt that was pushed to memory and whose cause has not been shown yet: stall.c. */
+struct udma_ioat_halt {
+	bool awaits_cause;
+	bool at_known_address;
+	unsigned causeless; /* halts that have shown none, at most those that shorten the wait */
+	uint64_t looked_at; /* ticks: when its cause was looked for last */
+	uint64_t waited;    /* ticks in which it was */
+};
+
+/** What was read when the channel halted last, or failed: for a dump. */
+struct udma_ioat_trouble {
+	bool is_noted;
+	uint64_t at;        /* `completed` */
+	uint64_t announced; /* likewise */
+	uint64_t status;    /* CHANSTS */
+	uint32_t chanerr;
+};
+
 /** Where the engine starts its pattern in a fill whose destination is not a multiple of 8. */
 enum udma_ioat_fill_anchor {
 	UDMA_IOAT_FILL_UNKNOWN, /* unaligned fills are refused */
@@ -125,7 +143,9 @@ struct spdk_ioat_chan {
 	uint64_t recoveries;
 	uint64_t halted_at; /* `completed` at the last halt */
 	unsigned halts;     /* in a row, without a descriptor that succeeded */
-	unsigned depth;     /* of polls inside callbacks of polls */
+	struct udma_ioat_halt halt;
+	struct udma_ioat_trouble trouble;
+	unsigned depth; /* of polls inside callbacks of polls */
 	/* What is behind a fence that waits for the CPU is not announced: record.h. */
 	bool held;
 	bool flush_held;         /* more would have been announced */
@@ -312,8 +332,8 @@ int udma_ioat_watch(struct spdk_ioat_chan *chan);
 bool udma_ioat_take_idle_status(struct spdk_ioat_chan *chan, uint64_t status);
 /** Descriptors are outstanding: the next poll looks at the status register, whatever the time. */
 void udma_ioat_look_now(struct spdk_ioat_chan *chan);
-/** \return CHANERR of a channel whose completion word says HALTED; 0: it shows no cause. */
-uint32_t udma_ioat_cause_of_halt(const struct spdk_ioat_chan *chan);
+/** The completion word says HALTED: recovers, now or as soon as a later look finds the cause. */
+void udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool address_is_known);
 
 /* record.c */
 

@@ -3,6 +3,7 @@
 /* A channel as text, for a bug report. */
 
 #include "record.h"
+#include "udma/pci.h"
 
 /* Descriptors shown before the oldest that has not finished, and from it on. */
 #define BEFORE 4
@@ -40,6 +41,23 @@ operation_name(uint8_t op)
 	}
 }
 
+/** \return where the engine is, or was when the channel failed: all has ended since. */
+static uint64_t
+position_of_interest(const struct spdk_ioat_chan *chan)
+{
+	/* Its slots may have been used again for what the CPU has carried out since. */
+	return chan->failed && chan->head - chan->trouble.at < UDMA_IOAT_RING_SIZE - BEFORE
+		       ? chan->trouble.at
+		       : chan->completed;
+}
+
+/** \return whether a position was announced, or had been when the channel failed. */
+static bool
+was_announced(const struct spdk_ioat_chan *chan, uint64_t position)
+{
+	return position < (chan->failed ? chan->trouble.announced : chan->announced);
+}
+
 /** A completion word or status, and the position of what it names. */
 static void
 dump_status(const struct spdk_ioat_chan *chan, FILE *file, const char *name, uint64_t status)
@@ -75,7 +93,8 @@ dump_registers(const struct spdk_ioat_chan *chan, FILE *file)
 	fprintf(file, "  CBVER           0x%02x\n", read_cbver(chan->bar));
 	fprintf(file, "  XFERCAP         %u\n", read_xfercap(chan->bar));
 	fprintf(file, "  DMACAPABILITY   0x%08x\n", read_dmacapability(chan->bar));
-	fprintf(file, "  CHANCTRL        0x%04x\n", read_chanctrl(chan->bar));
+	fprintf(file, "  CHANCTRL        0x%04x  as written: a read takes its semaphore\n",
+		udma_ioat_chanctrl(chan)); /* section 4.1, IN_USE */
 	fprintf(file, "  CHANCMD         0x%02x\n", read_chancmd(chan->bar));
 	fprintf(file, "  DMACOUNT        %u\n", read_dmacount(chan->bar));
 	dump_status(chan, file, "CHANSTS", read_chansts(chan->bar));
@@ -84,6 +103,45 @@ dump_registers(const struct spdk_ioat_chan *chan, FILE *file)
 	fprintf(file, "  CHANERR         0x%08x  %s\n", chanerr,
 		chanerr == UINT32_MAX ? "or nothing answers"
 				      : udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)));
+	fprintf(file, "  INTRCTRL        0x%02x\n", read_intrctrl(chan->bar));
+	fprintf(file, "  INTRDELAY       0x%04x\n", read_intrdelay(chan->bar));
+}
+
+static void
+dump_waiting(const struct spdk_ioat_chan *chan, FILE *file)
+{
+	static const char *const kinds[] = {
+		[UDMA_PCI_MSIX] = "MSI-X", [UDMA_PCI_MSI] = "MSI", [UDMA_PCI_INTX] = "INTx"};
+	const struct udma_ioat_waiting *waiting = &chan->waiting;
+
+	if (!waiting->on) {
+		fprintf(file, "  waiting         has not been asked for\n");
+		return;
+	}
+	fprintf(file,
+		"  waiting         descriptor %d, interrupts %s, %sarmed, timer %" PRIu64
+		" us, held back %u us, silent until %" PRIu64 "%s\n",
+		waiting->fd, waiting->interrupt_fd < 0 ? "none" : kinds[waiting->kind],
+		waiting->armed ? "" : "not ", waiting->tick_us, waiting->coalesce_us,
+		waiting->silent_until, waiting->missing ? "; one is missing" : "");
+}
+
+/** What was read at the last halt, or when the channel failed; a restart changes the registers. */
+static void
+dump_trouble(const struct spdk_ioat_chan *chan, FILE *file)
+{
+	const struct udma_ioat_trouble *trouble = &chan->trouble;
+	char causes[512];
+
+	if (!trouble->is_noted) {
+		return;
+	}
+	fprintf(file, "%s at descriptor %" PRIu64 " (slot %" PRIu64 ")\n",
+		chan->failed ? "failed" : "last halt", trouble->at,
+		trouble->at & UDMA_IOAT_RING_MASK);
+	dump_status(chan, file, "CHANSTS", trouble->status);
+	fprintf(file, "  CHANERR         0x%08x  %s\n", trouble->chanerr,
+		udma_ioat_chanerr_text(trouble->chanerr, causes, sizeof(causes)));
 }
 
 static void
@@ -111,6 +169,25 @@ dump_driver(const struct spdk_ioat_chan *chan, FILE *file)
 		fprintf(file, "  CPU             %" PRIu64 " requests outstanding%s\n", chan->cpus,
 			chan->held ? "; what is behind the next fence is held back" : "");
 	}
+	if (chan->halt.awaits_cause) {
+		fprintf(file, "  halted          and its cause has not been shown yet\n");
+	}
+	dump_waiting(chan, file);
+}
+
+/** How a request that is outstanding stands. */
+static const char *
+standing(const struct spdk_ioat_chan *chan, const struct udma_ioat_request *request)
+{
+	if (request->fate.status != UDMA_IOAT_OK) {
+		return udma_ioat_status_text((enum udma_ioat_status)request->fate.status);
+	}
+	if (request->fate.what & UDMA_IOAT_ON_CPU) {
+		return "the CPU's";
+	}
+	return request->end <= position_of_interest(chan) ? "finished"
+	       : was_announced(chan, request->end - 1)    ? "announced"
+							  : "not announced";
 }
 
 static void
@@ -149,13 +226,10 @@ dump_requests(const struct spdk_ioat_chan *chan, FILE *file)
 		const struct udma_ioat_request *request = &chan->requests[i & UDMA_IOAT_RING_MASK];
 		uint64_t start = chan->requests[(i - 1) & UDMA_IOAT_RING_MASK].end;
 
-		fprintf(file, "  %" PRIu64 ": descriptors %" PRIu64 " to %" PRIu64 "%s%s%s\n", i,
+		fprintf(file, "  %" PRIu64 ": descriptors %" PRIu64 " to %" PRIu64 "%s, %s\n", i,
 			start, request->end - 1,
 			request->fate.what & UDMA_IOAT_FENCED ? ", fence" : "",
-			request->fate.what & UDMA_IOAT_ON_CPU ? ", the CPU's" : "",
-			request->end <= chan->completed  ? ", finished"
-			: request->end > chan->announced ? ", not announced"
-							 : "");
+			standing(chan, request));
 	}
 	if (count > shown) {
 		fprintf(file, "  ... and %" PRIu64 " more\n", count - shown);
@@ -167,9 +241,9 @@ dump_descriptor(const struct spdk_ioat_chan *chan, FILE *file, uint64_t position
 {
 	const union spdk_ioat_hw_desc *desc = udma_ioat_slot(chan, position);
 	uint32_t control = desc->generic.u.control_raw;
-	const char *where = position < chan->completed   ? "finished"
-			    : position < chan->announced ? "announced"
-							 : "built";
+	const char *where = position < position_of_interest(chan) ? "finished"
+			    : was_announced(chan, position)       ? "announced"
+								  : "built";
 
 	fprintf(file, "  %" PRIu64 " (slot %" PRIu64 ") %s: ", position,
 		position & UDMA_IOAT_RING_MASK, where);
@@ -195,12 +269,14 @@ dump_descriptor(const struct spdk_ioat_chan *chan, FILE *file, uint64_t position
 void
 udma_ioat_dump(const struct spdk_ioat_chan *chan, FILE *file)
 {
-	uint64_t from = chan->completed > BEFORE ? chan->completed - BEFORE : 0;
-	uint64_t to = spdk_min(chan->completed + BEHIND, chan->head);
+	uint64_t at = position_of_interest(chan);
+	uint64_t from = at > BEFORE ? at - BEFORE : 0;
+	uint64_t to = spdk_min(at + BEHIND, chan->head);
 
 	fprintf(file, "I/OAT channel %s\n", chan->name);
 	dump_registers(chan, file);
 	dump_driver(chan, file);
+	dump_trouble(chan, file);
 	dump_stats(chan, file);
 	dump_requests(chan, file);
 	fprintf(file, "descriptors %" PRIu64 " to %" PRIu64 "\n", from, to);

@@ -253,7 +253,7 @@ make_cpus(struct spdk_ioat_chan *chan, struct udma_ioat_request *request)
 }
 
 bool
-udma_ioat_becomes_cpus(struct spdk_ioat_chan *chan, uint64_t index)
+udma_ioat_becomes_cpus(struct spdk_ioat_chan *chan, uint64_t index, uint64_t untouched)
 {
 	struct udma_ioat_request *request = request_at(chan, index);
 
@@ -265,7 +265,7 @@ udma_ioat_becomes_cpus(struct spdk_ioat_chan *chan, uint64_t index)
 	}
 	/* What was announced may have been carried out without our hearing of it, and its sources
 	 * overwritten since by others behind it. */
-	if (request_at(chan, index - 1)->end < chan->announced) {
+	if (request_at(chan, index - 1)->end < untouched) {
 		return false;
 	}
 	make_cpus(chan, request);
@@ -273,15 +273,12 @@ udma_ioat_becomes_cpus(struct spdk_ioat_chan *chan, uint64_t index)
 }
 
 bool
-udma_ioat_redo(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status)
+udma_ioat_hand_over(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status)
 {
 	struct udma_ioat_request *request = request_at(chan, index);
 
 	if (request->fate.status != UDMA_IOAT_OK || !(request->fate.what & UDMA_IOAT_RECORDED)) {
 		return false;
-	}
-	if (request->fate.what & UDMA_IOAT_ON_CPU) {
-		return true;
 	}
 	/* A difference is one for the CPU as well, and damaged memory is not to be read again. */
 	if (status == UDMA_IOAT_MISMATCH || status == UDMA_IOAT_BAD_DATA ||
@@ -289,6 +286,32 @@ udma_ioat_redo(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_statu
 		return false;
 	}
 	make_cpus(chan, request);
+	return true;
+}
+
+/** The engine's before a request have ended; the CPU's end here, in their order. */
+static void
+carry_out_before(struct spdk_ioat_chan *chan, uint64_t index)
+{
+	for (uint64_t i = chan->request_tail; chan->cpus > 0 && i != index; i++) {
+		if (request_at(chan, i)->fate.what & UDMA_IOAT_ON_CPU) {
+			udma_ioat_carry_out(chan, i);
+		}
+	}
+}
+
+bool
+udma_ioat_redo(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status)
+{
+	const struct udma_ioat_request *request = request_at(chan, index);
+
+	if (request->fate.status == UDMA_IOAT_OK && (request->fate.what & UDMA_IOAT_ON_CPU)) {
+		return true;
+	}
+	if (!udma_ioat_hand_over(chan, index, status)) {
+		return false;
+	}
+	carry_out_before(chan, index);
 	udma_ioat_carry_out(chan, index);
 	return true;
 }

@@ -37,8 +37,17 @@ int udma_ioat_build_on_engine(struct spdk_ioat_chan *chan, const struct udma_ioa
 int udma_ioat_build_recorded(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op);
 /** Takes one back that has been built last, if it has a record. */
 void udma_ioat_forget_record(struct spdk_ioat_chan *chan, uint64_t index);
-/** Whether a request that the engine will not touch any more is, or can become, the CPU's. */
-bool udma_ioat_becomes_cpus(struct spdk_ioat_chan *chan, uint64_t index);
+/**
+ * Whether a request that the engine will not touch any more is, or can become, the CPU's.
+ *
+ * \param untouched from this position on the engine has carried out nothing.
+ */
+bool udma_ioat_becomes_cpus(struct spdk_ioat_chan *chan, uint64_t index, uint64_t untouched);
+/**
+ * The engine has been stopped at a request, which it may have carried out in part: makes it the
+ * CPU's, in its turn, if it may be. \return whether it is.
+ */
+bool udma_ioat_hand_over(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status);
 /**
  * The engine has been stopped at a request: if the CPU may carry it out, it does, now, before the
  * engine goes on. \return whether it has, or will.

@@ -33,6 +33,19 @@ first_open(const struct spdk_ioat_chan *chan)
 	return index;
 }
 
+/** Keeps what a restart, or the end, changes. */
+static void
+note_trouble(struct spdk_ioat_chan *chan, uint32_t chanerr)
+{
+	chan->trouble = (struct udma_ioat_trouble){
+		.is_noted = true,
+		.at = chan->completed,
+		.announced = chan->announced,
+		.status = read_chansts(chan->bar),
+		.chanerr = chanerr,
+	};
+}
+
 static void
 condemn(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status, uint32_t chanerr)
 {
@@ -99,28 +112,22 @@ status_of(uint32_t chanerr)
 	return UDMA_IOAT_UNKNOWN;
 }
 
-const char *
-udma_ioat_status_text(enum udma_ioat_status status)
-{
-	static const char *const texts[] = {
-		[UDMA_IOAT_OK] = "done",
-		[UDMA_IOAT_BAD_SOURCE] = "the source cannot be read",
-		[UDMA_IOAT_BAD_DESTINATION] = "the destination cannot be written",
-		[UDMA_IOAT_BAD_DESCRIPTOR] = "the engine refuses the descriptor",
-		[UDMA_IOAT_BAD_DATA] = "data was damaged on its way",
-		[UDMA_IOAT_BAD_COMPLETION] = "the completion could not be written",
-		[UDMA_IOAT_MISMATCH] = "the check found a difference",
-		[UDMA_IOAT_UNKNOWN] = "the engine halted without a cause",
-		[UDMA_IOAT_ABORTED] = "aborted",
-		[UDMA_IOAT_HUNG] = "the engine makes no progress",
-		[UDMA_IOAT_GONE] = "the device is gone",
-		[UDMA_IOAT_FAILED] = "the channel has failed",
-	};
+/* ---- Going on ---- */
 
-	return status < SPDK_COUNTOF(texts) ? texts[status] : "unknown status";
+/** Where what was outstanding does not end by a completion, which would count it. */
+static void
+count_outstanding(struct spdk_ioat_chan *chan)
+{
+	chan->high_water = spdk_max(chan->high_water, chan->announced - chan->completed);
 }
 
-/* ---- Going on ---- */
+/** The engine is done with what is before a position, one way or the other. */
+static void
+skip_to(struct spdk_ioat_chan *chan, uint64_t position)
+{
+	count_outstanding(chan);
+	__atomic_store_n(&chan->completed, position, __ATOMIC_RELEASE);
+}
 
 /** Goes on behind what has been dealt with. */
 static void
@@ -181,21 +188,29 @@ blame(struct spdk_ioat_chan *chan, uint32_t chanerr, bool known)
 	if (!redone) {
 		condemn_up_to(chan, failed, behind, chanerr);
 	}
-	__atomic_store_n(&chan->completed, behind, __ATOMIC_RELEASE);
+	skip_to(chan, behind);
 }
 
-/** Fails at a halt. The request at fault ends with its cause, the others because of it. */
+static void take_out_of_use(struct spdk_ioat_chan *chan, enum udma_ioat_status status,
+			    const char *what, uint64_t untouched);
+
+/**
+ * Fails at a halt. The request at fault ends with its cause, the others because of it; except what
+ * the CPU can carry out instead: an engine that has halted at a known place has not done so.
+ */
 static void
-fail_at_halt(struct spdk_ioat_chan *chan, uint32_t chanerr, const char *what)
+fail_at_halt(struct spdk_ioat_chan *chan, bool known, uint32_t chanerr, const char *what)
 {
+	enum udma_ioat_status status = status_of(chanerr);
 	uint64_t failed = first_open(chan);
 
 	/* One of the CPU's, which is not at fault, is not done yet. */
 	if (udma_ioat_is_outstanding(chan) &&
-	    !(request_at(chan, failed)->fate.what & UDMA_IOAT_ON_CPU)) {
-		condemn(chan, failed, status_of(chanerr), chanerr);
+	    !(request_at(chan, failed)->fate.what & UDMA_IOAT_ON_CPU) &&
+	    !(known && udma_ioat_hand_over(chan, failed, status))) {
+		condemn(chan, failed, status, chanerr);
 	}
-	udma_ioat_fail(chan, UDMA_IOAT_FAILED, what);
+	take_out_of_use(chan, UDMA_IOAT_FAILED, what, known ? chan->completed : chan->announced);
 }
 
 void
@@ -208,14 +223,15 @@ udma_ioat_recover(struct spdk_ioat_chan *chan, bool address_is_known, uint32_t c
 	/* A status names the first slot of two (section 6.3). */
 	if (chan->completed != chan->base && chan->completed < chan->announced &&
 	    udma_ioat_extends(udma_ioat_slot(chan, chan->completed - 1))) {
-		__atomic_store_n(&chan->completed, chan->completed + 1, __ATOMIC_RELEASE);
+		skip_to(chan, chan->completed + 1);
 	}
+	note_trouble(chan, chanerr);
 	if (is_hopeless(chan, chanerr)) {
-		fail_at_halt(chan, chanerr, "the channel halts again and again");
+		fail_at_halt(chan, address_is_known, chanerr, "the channel halts again and again");
 		return;
 	}
 	if (udma_ioat_reset_engine(chan) != 0) {
-		fail_at_halt(chan, chanerr, "the channel cannot be restarted");
+		fail_at_halt(chan, address_is_known, chanerr, "the channel cannot be restarted");
 		return;
 	}
 	chan->recoveries++;
@@ -244,6 +260,7 @@ take_last_word(struct spdk_ioat_chan *chan)
 void
 udma_ioat_skip_to_head(struct spdk_ioat_chan *chan)
 {
+	count_outstanding(chan);
 	chan->before.descriptors += chan->head - chan->announced;
 	__atomic_store_n(&chan->announced, chan->head, __ATOMIC_RELEASE);
 	__atomic_store_n(&chan->completed, chan->head, __ATOMIC_RELEASE);
@@ -254,12 +271,13 @@ udma_ioat_skip_to_head(struct spdk_ioat_chan *chan)
  * one that has failed, that ends as well.
  */
 static void
-condemn_or_keep(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status)
+condemn_or_keep(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_status status,
+		uint64_t untouched)
 {
 	bool failed = false, behind = false;
 
 	for (; index != chan->request_head; index++) {
-		if (!udma_ioat_becomes_cpus(chan, index)) {
+		if (!udma_ioat_becomes_cpus(chan, index, untouched)) {
 			condemn(chan, index, status, 0);
 			failed = true;
 		} else if (behind) {
@@ -270,45 +288,62 @@ condemn_or_keep(struct spdk_ioat_chan *chan, uint64_t index, enum udma_ioat_stat
 	}
 }
 
-void
-udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
+/** \param untouched from this position on the engine has carried out nothing. */
+static void
+give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status, uint64_t untouched)
 {
 	/* Whoever hears that a request has ended may use its memory for something else. */
 	if (!udma_ioat_engine_stops(chan)) {
 		SPDK_ERRLOG("%s: the engine cannot be stopped and may still write to the memory of "
 			    "requests that have failed\n",
 			    chan->name);
+		untouched = chan->announced;
 	}
 	take_last_word(chan);
+	chan->trouble.at = chan->completed;
 	if (status == UDMA_IOAT_ABORTED) {
 		condemn_from(chan, first_open(chan), status, 0);
 	} else {
-		condemn_or_keep(chan, first_open(chan), status);
+		condemn_or_keep(chan, first_open(chan), status, untouched);
 	}
 	udma_ioat_skip_to_head(chan);
 }
 
 void
-udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what)
+udma_ioat_give_up(struct spdk_ioat_chan *chan, enum udma_ioat_status status)
+{
+	give_up(chan, status, chan->announced);
+}
+
+/** Its trouble has been noted. */
+static void
+take_out_of_use(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what,
+		uint64_t untouched)
 {
 	bool gone = udma_ioat_is_gone(chan);
-	uint32_t chanerr = gone ? 0 : read_chanerr(chan->bar);
 	uint64_t first = first_open(chan);
-	int error = gone ? -ENODEV : -EIO;
+	int error = gone || status == UDMA_IOAT_GONE ? -ENODEV : -EIO;
 	char causes[256];
 
 	SPDK_ERRLOG("%s: %s (CHANERR %#x: %s) after %" PRIu64 " descriptors; %" PRIu64
 		    " requests were outstanding and new ones are refused: udma_ioat_reset() it, or "
 		    "detach it and probe again\n",
-		    chan->name, gone ? "the device is gone" : what, chanerr,
-		    udma_ioat_chanerr_text(chanerr, causes, sizeof(causes)), chan->completed,
-		    chan->request_head - first);
+		    chan->name, gone ? "the device is gone" : what, chan->trouble.chanerr,
+		    udma_ioat_chanerr_text(chan->trouble.chanerr, causes, sizeof(causes)),
+		    chan->completed, chan->request_head - first);
 	chan->error = error;
 	/* What detaches the channel already has said why. */
 	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);
 	__atomic_store_n(&chan->failed, true, __ATOMIC_RELEASE);
 	udma_ioat_take_care(chan);
-	udma_ioat_give_up(chan, gone ? UDMA_IOAT_GONE : status);
+	give_up(chan, gone ? UDMA_IOAT_GONE : status, untouched);
+}
+
+void
+udma_ioat_fail(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const char *what)
+{
+	note_trouble(chan, udma_ioat_is_gone(chan) ? 0 : read_chanerr(chan->bar));
+	take_out_of_use(chan, status, what, chan->announced);
 }
 
 /* ---- On demand ---- */
@@ -392,7 +427,7 @@ bring_back(struct spdk_ioat_chan *chan)
 	udma_ioat_accept(chan);
 	chan->error = 0;
 	chan->untold = chan->kept = 0;
-	chan->halts = 0;
+	chan->halts = chan->halt.causeless = 0;
 	__atomic_store_n(&chan->failed, false, __ATOMIC_RELEASE);
 	udma_ioat_take_care(chan);
 	rc = udma_ioat_start(chan);

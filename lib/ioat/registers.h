@@ -152,10 +152,10 @@ read_chansts(udma_bar *bar)
 
 /* What was written reads back (sections 4 and 15.1): for a dump. */
 
-static inline uint16_t
-read_chanctrl(udma_bar *bar)
+static inline uint8_t
+read_intrctrl(udma_bar *bar)
 {
-	return spdk_mmio_read_2(REGISTER(bar, uint16_t, chanctrl));
+	return read_1(REGISTER(bar, uint8_t, intrctrl));
 }
 
 static inline uint16_t

@@ -123,6 +123,7 @@ udma_ioat_arm(struct spdk_ioat_chan *chan, uint64_t position)
 	__atomic_store_n((uint64_t *)chan->completion_line, 0, __ATOMIC_RELAXED);
 	chan->seen = 0;
 	chan->stalled = false;
+	chan->halt.awaits_cause = false;
 	chan->base = position;
 	write_chanctrl(chan->bar, udma_ioat_chanctrl(chan));
 	write_chancmp(chan->bar, chan->completion_iova);

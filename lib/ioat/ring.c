@@ -323,8 +323,7 @@ take_odd_completion(struct spdk_ioat_chan *chan, uint64_t word, uint64_t newly)
 	chan->stalled = false;
 	if (!chan->failed && word == SPDK_IOAT_CHANSTS_HALTED) {
 		/* Nothing was good since the engine was armed (section 9). */
-		udma_ioat_recover(chan, chan->completed == chan->base,
-				  udma_ioat_cause_of_halt(chan));
+		udma_ioat_meet_halt(chan, chan->completed == chan->base);
 	} else if (!chan->failed) {
 		udma_ioat_fail(chan, UDMA_IOAT_UNKNOWN,
 			       "the completion word holds an address that is not outstanding");
@@ -346,7 +345,7 @@ take_completion(struct spdk_ioat_chan *chan, uint64_t word)
 	chan->stalled = false;
 	advance(chan, newly);
 	if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED) && !chan->failed) {
-		udma_ioat_recover(chan, true, udma_ioat_cause_of_halt(chan));
+		udma_ioat_meet_halt(chan, true);
 	}
 	return report(chan);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A channel whose completion word does not change although descriptors are outstanding: what its
- * status register says is looked at, by time and not by count, so that polls pay nothing for it.
+ * What registers are looked at for: the cause of a halt, and a channel whose completion word does
+ * not change although descriptors are outstanding, whose status is looked at by time and not by
+ * count, so that polls pay nothing for it.
  */
 
 #include "channel.h"
@@ -12,25 +13,57 @@
 /* A stalled channel is looked at this often: "noticed within a millisecond of polling". */
 #define LOOKS_PER_SECOND 2000
 
-/* How long a channel whose completion word says HALTED may show no cause. */
-#define CAUSE_LIMIT_US 1000000
+/* How long a halt may show no cause. Each that has shown none halves that for the next, at most so
+ * often: a channel that never has one waits for two seconds in all, and then 16 ms for each. */
+#define CAUSE_LIMIT_US  1000000
+#define CAUSELESS_LIMIT 6
+
+/* ---- The cause of a halt ---- */
+
+/** \return whether the channel has been dealt with. No look counts for more than an eighth: see
+ * hangs(). */
+static bool
+look_for_cause(struct spdk_ioat_chan *chan)
+{
+	struct udma_ioat_halt *halt = &chan->halt;
+	uint64_t limit = udma_ioat_ticks_of_us(CAUSE_LIMIT_US) >> halt->causeless;
+	uint64_t now = spdk_get_ticks();
+	uint32_t chanerr = read_chanerr(chan->bar);
+
+	halt->waited += spdk_min(now - halt->looked_at, limit / 8);
+	halt->looked_at = now;
+	if (chanerr == 0 && halt->waited < limit && !spdk_pci_device_is_removed(chan->device)) {
+		/* The next poll looks again, whatever the time; who sleeps on it polls. */
+		chan->stalled = true;
+		chan->look_at = now;
+		if (chan->waiting.on) {
+			udma_ioat_kick(&chan->waiting);
+		}
+		return false;
+	}
+	if (chanerr == 0 && halt->causeless < CAUSELESS_LIMIT) {
+		halt->causeless++;
+	}
+	halt->awaits_cause = false;
+	udma_ioat_recover(chan, halt->at_known_address, chanerr);
+	return true;
+}
 
 /**
  * The engine stores the word first and shows the registers afterwards (section 9); one that is
  * emulated by a thread, when that has its turn. Until then they may be as the last reset has left
- * them, HALTED and without a cause.
+ * them, HALTED and without a cause. Polls do not wait for it: they come back to it.
  */
-uint32_t __attribute__((cold)) udma_ioat_cause_of_halt(const struct spdk_ioat_chan *chan)
+void __attribute__((cold)) udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool address_is_known)
 {
-	uint64_t end = spdk_get_ticks() + udma_ioat_ticks_of_us(CAUSE_LIMIT_US);
-	uint32_t chanerr = read_chanerr(chan->bar);
-
-	while (chanerr == 0 && spdk_get_ticks() < end) {
-		sched_yield();
-		chanerr = read_chanerr(chan->bar);
-	}
-	return chanerr;
+	chan->halt.awaits_cause = true;
+	chan->halt.at_known_address = address_is_known;
+	chan->halt.looked_at = spdk_get_ticks();
+	chan->halt.waited = 0;
+	look_for_cause(chan);
 }
+
+/* ---- No word ---- */
 
 /** Whether a status that was read in two halves is one (section 13, torn status). */
 static bool
@@ -48,6 +81,17 @@ static bool
 is_as_reset(uint64_t status, uint32_t chanerr)
 {
 	return status == SPDK_IOAT_CHANSTS_HALTED && chanerr == 0;
+}
+
+/**
+ * Whether the function was reset as a whole behind our back (section 2.2), as by others, or where
+ * it was away for a moment: the driver's own resets leave these as they are, and nothing else
+ * makes both of them 0.
+ */
+static bool
+has_forgotten_us(const struct spdk_ioat_chan *chan)
+{
+	return read_chainaddr(chan->bar) == 0 && read_chancmp(chan->bar) == 0;
 }
 
 /** A halt that was not pushed to memory. */
@@ -109,11 +153,16 @@ hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
 /** Looks at the status register of a channel that has been making no progress. */
 static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uint64_t passed)
 {
-	uint64_t status = read_chansts(chan->bar);
-	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
-	unsigned state = status & SPDK_IOAT_CHANSTS_STATUS;
+	uint64_t status, word;
+	unsigned state;
 	uint32_t chanerr = 0;
 
+	if (chan->halt.awaits_cause) {
+		return look_for_cause(chan) ? udma_ioat_report(chan) : 0;
+	}
+	status = read_chansts(chan->bar);
+	word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
+	state = status & SPDK_IOAT_CHANSTS_STATUS;
 	if (state == SPDK_IOAT_CHANSTS_HALTED) {
 		/* This may be what RESET has left, and the cause of a halt shown since then, before
 		 * its status and behind its word. What is read after the cause belongs to it. */
@@ -130,6 +179,8 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the device is gone");
 	} else if (state == SPDK_IOAT_CHANSTS_HALTED && !is_as_reset(status, chanerr)) {
 		recover_by_status(chan, status);
+	} else if (state == SPDK_IOAT_CHANSTS_HALTED && has_forgotten_us(chan)) {
+		udma_ioat_fail(chan, UDMA_IOAT_GONE, "the function was reset by someone else");
 	} else if (udma_ioat_take_idle_status(chan, status)) {
 		/* It has been taken in. */
 	} else if (hangs(chan, status, passed)) {

@@ -349,6 +349,53 @@ empty_polls(void **state)
 	rig_resume(g_rig);
 }
 
+/** Also of what ends otherwise than by a completion. */
+static void
+high_water_of_what_did_not_finish(void **state)
+{
+	(void)state;
+	assert_int_equal(udma_ioat_abort(g_chan), 0); /* no word of its chain has come */
+	rig_pause(g_rig);
+	for (unsigned i = 0; i < 100; i++) {
+		build(i, 0);
+	}
+	spdk_ioat_flush(g_chan);
+	build(100, 0);
+	RIG_SET(g_rig, hangs, true);
+	RIG_SET(g_rig, resume_at_command, true);
+	assert_int_equal(udma_ioat_abort(g_chan), 0);
+	assert_int_equal(stats_now().high_water, 100);
+	RIG_SET(g_rig, hangs, false);
+
+	/* Halts at the first; no word before it says that any has finished. */
+	rig_pause(g_rig);
+	for (unsigned i = 0; i < 200; i++) {
+		build_bad(101 + i, 0);
+	}
+	spdk_ioat_flush(g_chan);
+	rig_resume(g_rig);
+	poll_until(301);
+	assert_int_equal(stats_now().high_water, 200);
+}
+
+static void
+high_water_of_a_channel_that_fails(void **state)
+{
+	(void)state;
+	assert_int_equal(udma_ioat_abort(g_chan), 0); /* no word of its chain has come */
+	rig_pause(g_rig);
+	for (unsigned i = 0; i < 100; i++) {
+		build(i, 0);
+	}
+	spdk_ioat_flush(g_chan);
+	for (unsigned i = 100; i < 300; i++) {
+		build(i, 0); /* the engine has not been told */
+	}
+	rig_vanish(g_rig);
+	assert_int_equal(poll_for_error(), -ENODEV);
+	assert_int_equal(stats_now().high_water, 100);
+}
+
 /* ---- The dump ---- */
 
 static char g_text[65536];
@@ -388,7 +435,7 @@ dump_at_a_halt(void **state)
 	assert_dumped("CHANERR         0x00000200  destination could not be written\n");
 	assert_dumped("state           running\n");
 	assert_dumped("requests outstanding: 4\n");
-	assert_dumped("descriptors 3 to 3, fence\n");
+	assert_dumped("descriptors 3 to 3, fence, announced\n");
 	assert_dumped("descriptors 5 to 5, not announced\n");
 	assert_dumped("3 (slot 3) announced: copy, 64 bytes, fence\n");
 	assert_dumped("4 (slot 4) announced: copy, 64 bytes, completion\n");
@@ -397,6 +444,58 @@ dump_at_a_halt(void **state)
 	poll_until(3);
 	dump();
 	assert_dumped("4 accepted, 1 succeeded, 2 failed");
+	/* The restart has changed the registers. */
+	assert_dumped("last halt at descriptor 3 (slot 3)\n");
+	assert_dumped("CHANERR         0x00000200  destination could not be written\n");
+	assert_dumped("waiting         has not been asked for\n");
+	assert_true(udma_ioat_coalesce(g_chan, 7) == 0);
+	dump();
+	assert_dumped("INTRCTRL        0x09\n");
+	assert_dumped("INTRDELAY       0x8007\n");
+	assert_dumped(
+		", interrupts MSI-X, not armed, timer 0 us, held back 7 us, silent until 5\n");
+}
+
+static void
+on_end_dump(void *arg, const struct udma_ioat_result *result)
+{
+	on_end(arg, result);
+	dump();
+}
+
+/** In the first callback of a channel that fails: all has ended by then, and the engine was reset.
+ */
+static void
+dump_of_a_channel_that_has_failed(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	build(0, 0);
+	build_bad(1, 0);
+	assert_int_equal(
+		udma_ioat_copy(g_chan, g_memory, g_memory + 4096, 64, 0, on_end_dump, &g_ended[2]),
+		0);
+	build(3, 0);
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_memory + 4096, 64, UDMA_IOAT_ELSE_CPU,
+					on_end, &g_ended[4]),
+			 0);
+	spdk_ioat_flush(g_chan);
+	build(5, 0);
+	RIG_SET(g_rig, ignore_reset, true);
+	rig_step(g_rig, 10);
+	poll_until(6);
+	assert_failed(-EIO);
+	assert_dumped("failed at descriptor 3 (slot 3)\n");
+	assert_dumped("HALTED, slot 2\n");
+	assert_dumped("CHANERR         0x00000200  destination could not be written\n");
+	assert_dumped("descriptors 7 to 7, the channel has failed\n");
+	assert_dumped("2 (slot 2) finished: copy, 64 bytes\n");
+	assert_dumped("3 (slot 3) announced: copy, 64 bytes\n");
+	assert_dumped("7 (slot 7) built: copy, 64 bytes\n");
+	RIG_SET(g_rig, ignore_reset, false);
+	rig_resume(g_rig);
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_works(10);
 }
 
 static void
@@ -449,8 +548,11 @@ main(int argc, char **argv)
 		WITH_CHANNEL(every_kth_through_errors),
 		WITH_CHANNEL(counters_of_another_size),
 		WITH_CHANNEL(high_water),
+		WITH_CHANNEL(high_water_of_what_did_not_finish),
+		WITH_CHANNEL(high_water_of_a_channel_that_fails),
 		WITH_CHANNEL(empty_polls),
 		WITH_CHANNEL(dump_at_a_halt),
+		WITH_CHANNEL(dump_of_a_channel_that_has_failed),
 		WITH_CHANNEL(dump_of_a_channel_that_is_gone),
 		WITH_CHANNEL(dump_of_a_full_ring),
 	};

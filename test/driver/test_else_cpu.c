@@ -7,6 +7,7 @@
 
 #include "channel_test.h"
 #include "emu/emu_internal.h"
+#include "udma/fault.h"
 
 static uint8_t g_stranger[4096]; /* not registered */
 
@@ -316,6 +317,102 @@ halts_around_it(void **state)
 	assert_int_equal(g_memory[1000], 0x77);
 	assert_int_equal(g_memory[2000], 0x77);
 	assert_int_equal(g_memory[3000], 0x77);
+	assert_works(10);
+}
+
+/** Lets the engine, which is paused, halt at the next descriptors that move something. */
+static void
+inject_halts(unsigned times)
+{
+	const struct udma_fault fault = {.kind = UDMA_FAULT_HALT,
+					 .step = UDMA_FAULT_READ,
+					 .value = 1u << 8,
+					 .every = 1,
+					 .times = times};
+
+	assert_int_equal(udma_emu_inject(g_rig->function.emu, &fault), 0);
+}
+
+/** What the engine halts at is the CPU's, and what is before it has been carried out by then. */
+static void
+a_halt_behind_what_is_the_cpus(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	inject_halts(1);
+	build_strange(0, g_memory + 1000, 0);
+	build_strange(1, g_memory + 1032, 0);
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory + 2000, g_memory + 1000, 64,
+					UDMA_IOAT_ELSE_CPU, on_end, &g_ended[2]),
+			 0);
+	build(3, 0);
+	spdk_ioat_flush(g_chan);
+	rig_resume(g_rig);
+	poll_until(4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_ended(i, UDMA_IOAT_OK);
+		assert_int_equal(g_ended[i].order, i);
+	}
+	assert_memory_equal(g_memory + 2000, g_stranger, 64);
+	assert_int_equal(stats_now().by_cpu, 3);
+	assert_int_equal(stats_now().recoveries, 1);
+	assert_int_equal(g_chan->cpus, 0);
+}
+
+static void
+build_for_both(unsigned i, unsigned flags)
+{
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory + 1000 + i % 1000, g_memory + 4096, 64,
+					flags | UDMA_IOAT_ELSE_CPU, on_end, &g_ended[i]),
+			 0);
+}
+
+/** Also of a channel that has failed with it: at a known place it has carried out no more. */
+static void
+halts_until_the_channel_fails(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	inject_halts(0);
+	for (unsigned i = 0; i < 2000; i++) {
+		build_for_both(i, i % 100 == 99 && i < 1000 ? UDMA_IOAT_FENCE : 0);
+	}
+	spdk_ioat_flush(g_chan);
+	rig_resume(g_rig);
+	poll_until(2000);
+	for (unsigned i = 0; i < 2000; i++) {
+		assert_ended(i, UDMA_IOAT_OK);
+		assert_int_equal(g_ended[i].order, i);
+	}
+	assert_int_equal(udma_ioat_get_state(g_chan), UDMA_IOAT_HAS_FAILED);
+	assert_int_equal(stats_now().by_cpu, 2000);
+	assert_failed(-EIO);
+}
+
+/** What is not the CPU's ends because of it; so does what is behind a fence of that. */
+static void
+halts_at_the_end_with_fences(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	inject_halts(1);
+	build_for_both(0, 0);
+	build_for_both(1, 0);
+	build(2, 0);
+	build_for_both(3, UDMA_IOAT_FENCE);
+	build_for_both(4, 0);
+	spdk_ioat_flush(g_chan);
+	RIG_SET(g_rig, ignore_reset, true);
+	rig_resume(g_rig);
+	poll_until(5);
+	assert_ended(0, UDMA_IOAT_OK);
+	assert_ended(1, UDMA_IOAT_OK);
+	assert_ended(2, UDMA_IOAT_FAILED);
+	assert_ended(3, UDMA_IOAT_OK);
+	assert_ended(4, UDMA_IOAT_ABORTED);
+	assert_int_equal(stats_now().by_cpu, 3);
+	RIG_SET(g_rig, ignore_reset, false);
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
 	assert_works(10);
 }
 
@@ -647,6 +744,9 @@ main(int argc, char **argv)
 		WITH_STRANGER(fence_of_a_failed_request_before),
 		WITH_STRANGER(fence_behind_a_difference),
 		WITH_STRANGER(halts_around_it),
+		WITH_STRANGER(a_halt_behind_what_is_the_cpus),
+		WITH_STRANGER(halts_until_the_channel_fails),
+		WITH_STRANGER(halts_at_the_end_with_fences),
 		WITH_STRANGER(many_fences_and_a_full_ring),
 		WITH_STRANGER(channel_that_has_failed),
 		WITH_STRANGER(callbacks_that_build_on_a_failed_channel),

@@ -202,6 +202,28 @@ device_goes_before_an_abort(void **state)
 	assert_failed(-ENODEV);
 }
 
+/** It is as after power-on, and knows nothing of what it was asked to do. */
+static void
+function_is_reset_by_someone_else(void **state)
+{
+	(void)state;
+	rig_pause(g_rig);
+	build(0, 0);
+	build_spdk(1);
+	spdk_ioat_flush(g_chan);
+	pthread_mutex_lock(&g_rig->lock);
+	udma_emu_reset(g_rig->function.emu);
+	udma_emu_watch_publish_all(&g_rig->function.watch);
+	pthread_mutex_unlock(&g_rig->lock);
+	RIG_SET(g_rig, resume_at_command, true);
+	assert_int_equal(poll_for_error(), -ENODEV);
+	assert_ended(0, UDMA_IOAT_GONE);
+	assert_int_equal(g_ended[1].times, 0);
+	assert_failed(-ENODEV);
+	assert_int_equal(udma_ioat_reset(g_chan), 0);
+	assert_works(10);
+}
+
 static void
 device_is_removed_but_answers(void **state)
 {
@@ -412,6 +434,83 @@ status_is_older_than_the_word(void **state)
 	assert_ended(1, UDMA_IOAT_OK);
 	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
 	assert_int_equal(stats.recoveries, 0);
+}
+
+/** The word of a halt has come, and CHANERR reads 0 yet. */
+static void
+halt_without_showing_why(unsigned i)
+{
+	rig_pause(g_rig);
+	build_bad(i, 0);
+	build(i + 1, 0);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 10);
+	rig_poke(g_rig, BAR_CHANERR, 4, 0);
+	RIG_SET(g_rig, resume_at_command, true);
+}
+
+static uint64_t
+recoveries(void)
+{
+	struct udma_ioat_stats stats;
+
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
+	return stats.recoveries;
+}
+
+static void
+cause_of_a_halt_is_shown_late(void **state)
+{
+	struct pollfd event = {.events = POLLIN};
+
+	(void)state;
+	halt_without_showing_why(0);
+	/* No poll waits for it, nor does what has a time limit; and nobody sleeps on it. */
+	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	assert_int_equal(udma_ioat_drain(g_chan, 1), -ETIMEDOUT);
+	assert_int_equal(udma_ioat_wait(g_chan, 1), -ETIMEDOUT);
+	event.fd = udma_ioat_get_fd(g_chan);
+	assert_int_equal(udma_ioat_before_sleep(g_chan), 0);
+	assert_int_equal(poll(&event, 1, 0), 1);
+	assert_int_equal(recoveries(), 0);
+	rig_poke(g_rig, BAR_CHANERR, 4, 0x200);
+	assert_int_equal(spdk_ioat_process_events(g_chan), 1);
+	assert_ended(0, UDMA_IOAT_BAD_DESTINATION);
+	poll_until(2);
+	assert_ended(1, UDMA_IOAT_OK);
+	assert_works(10);
+}
+
+static void
+causes_that_are_never_shown(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i += 2) {
+		halt_without_showing_why(i);
+		assert_int_equal(udma_ioat_drain(g_chan, 1), -ETIMEDOUT);
+		assert_int_equal(poll_until(i + 2), 0);
+		assert_ended(i, UDMA_IOAT_UNKNOWN);
+		assert_ended(i + 1, UDMA_IOAT_OK);
+		/* Each time it is waited for half as long. */
+		assert_int_equal(g_chan->halt.causeless, i / 2 + 1);
+		assert_int_equal(recoveries(), i / 2 + 1);
+	}
+	assert_works(10);
+}
+
+static void
+device_goes_before_a_cause_is_shown(void **state)
+{
+	(void)state;
+	halt_without_showing_why(0);
+	assert_int_equal(spdk_ioat_process_events(g_chan), 0);
+	g_rig->function.device.internal.removed = true;
+	assert_int_equal(spdk_ioat_process_events(g_chan), 2);
+	assert_ended(0, UDMA_IOAT_GONE);
+	assert_ended(1, UDMA_IOAT_GONE);
+	assert_failed(-ENODEV);
+	g_rig->function.device.internal.removed = false;
 }
 
 static void
@@ -690,6 +789,7 @@ main(int argc, char **argv)
 		WITH_CHANNEL(device_goes),
 		WITH_CHANNEL(device_goes_at_a_halt),
 		WITH_CHANNEL(device_goes_before_an_abort),
+		WITH_CHANNEL(function_is_reset_by_someone_else),
 		WITH_CHANNEL(device_is_removed_but_answers),
 		WITH_CHANNEL(halts_again_and_again),
 		WITH_CHANNEL(halts_between_good_descriptors_wear_nothing_out),
@@ -698,6 +798,9 @@ main(int argc, char **argv)
 		WITH_CHANNEL(completion_word_is_lost_and_then_it_is_quiet),
 		WITH_CHANNEL(completion_word_is_lost_and_the_ring_full),
 		WITH_CHANNEL(status_is_older_than_the_word),
+		WITH_CHANNEL(cause_of_a_halt_is_shown_late),
+		WITH_CHANNEL(causes_that_are_never_shown),
+		WITH_CHANNEL(device_goes_before_a_cause_is_shown),
 		WITH_CHANNEL(halt_is_not_pushed_to_memory),
 		WITH_32(halt_is_not_pushed_to_memory),
 		WITH_CHANNEL(halt_is_not_pushed_to_memory_and_its_status_torn),

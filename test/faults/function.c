@@ -264,6 +264,29 @@ removal_and_return_of_an_attached_one(void **state)
 	expect("removal:at=8", EACH, fail_from_it_on, -ENODEV);
 }
 
+/** It is back before the program polls. */
+static void
+gone_between_two_polls(void **state)
+{
+	static const char *const faults[] = {"removal:at=3:us=1000", "ones:at=3:us=1000"};
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		scribble();
+		inject(faults[k]);
+		for (unsigned i = 0; i < COUNT; i++) {
+			assert_int_equal(build(UDMA, i), 0);
+		}
+		spdk_ioat_flush(g_chan);
+		usleep(60000);
+		poll_until(COUNT);
+		for (unsigned i = 0; i < COUNT; i++) {
+			assert_int_equal(g_copies[i].result.status, UDMA_IOAT_GONE);
+		}
+		assert_comes_back(-ENODEV);
+	}
+}
+
 /** Nothing is outstanding: a program hears of it by the event, and at its next request. */
 static void
 removal_of_an_idle_one(void **state)
@@ -453,6 +476,7 @@ main(void)
 		TEST(all_ones_at_attach),
 		TEST(removal_and_return),
 		TEST(removal_and_return_of_an_attached_one),
+		TEST(gone_between_two_polls),
 		TEST(removal_of_an_idle_one),
 		TEST(removal_at_detach_and_attach),
 		TEST(config_space_fails_at_attach),

@@ -65,12 +65,20 @@ is_for_cpu_to_end(const struct request *request)
 	       (request->else_cpu && request->first >= g_device.furthest && !g_device.gone);
 }
 
-/** Whether the CPU may have carried it out. */
+/** Whether the CPU may have carried it out. An engine that has halted has not. */
 static bool
 may_be_done_by_cpu(const struct request *request)
 {
 	return request->cpu || (has_failed() && request->else_cpu && !was_done_by_engine(request) &&
-				request->first >= g_device.furthest);
+				(request->first >= g_device.furthest || g_requests.halted));
+}
+
+/** Whether the engine has halted at it, and could not be restarted. */
+static bool
+is_halted_at(const struct request *request)
+{
+	return g_requests.halted && !request->cpu && request->first <= g_requests.halted_at &&
+	       request->end > g_requests.halted_at;
 }
 
 /** \return the statuses (bits by number) with which a request that has failed may end. */
@@ -98,9 +106,7 @@ explained(const struct request *request, uint32_t *chanerr)
 	}
 	if (has_failed()) {
 		statuses |= is_for_cpu_to_end(request) ? 0 : g_device.explains;
-		/* It may have halted at this one, and could not be restarted. */
-		if (g_requests.halted && !request->cpu && request->first <= g_requests.halted_at &&
-		    request->end > g_requests.halted_at) {
+		if (is_halted_at(request)) {
 			*chanerr = g_requests.halted_cause;
 			statuses |= 1u << requests_status_of(*chanerr);
 		}
@@ -115,7 +121,9 @@ check_difference(const struct request *request, const struct udma_ioat_result *r
 	uint32_t first, bits;
 
 	if (result == NULL || result->status != UDMA_IOAT_MISMATCH || request->aborted ||
-	    request->blamed || !request_is_check(request->kind) || !may_be_done_by_cpu(request)) {
+	    request->blamed || !request_is_check(request->kind) || !may_be_done_by_cpu(request) ||
+	    (is_halted_at(request) &&
+	     requests_status_of(g_requests.halted_cause) == UDMA_IOAT_MISMATCH)) {
 		return false;
 	}
 	bits = request_mismatches(request, 0, request->len, &first);

@@ -68,7 +68,7 @@ struct request {
 	bool fence;
 	bool else_cpu;        /* what the engine cannot, the CPU does */
 	bool cpu;             /* as it does with this one: a null descriptor keeps its place */
-	bool redone;          /* at once, when the engine had halted at it */
+	bool redone;          /* at once, when the engine had halted at it or behind it */
 	bool holds;           /* what is behind its fence may not be announced until it has ended */
 	unsigned in_callback; /* what its callback does: program.c */
 	struct list destination, source;

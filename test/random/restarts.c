@@ -89,13 +89,30 @@ requests_abort_behind_fence(uint64_t number)
 	}
 }
 
+/** The CPU has carried one out at a halt: what a difference aborts is what had been built by then.
+ */
+static void
+redo(uint64_t number)
+{
+	struct request *request = request_of(number);
+	uint32_t first;
+
+	if (request->redone || request->aborted) {
+		return;
+	}
+	request->redone = true;
+	if (request_is_check(request->kind) &&
+	    request_mismatches(request, 0, request->len, &first) != 0) {
+		requests_abort_behind_fence(number);
+	}
+}
+
 /** Behind a request at which it has halted. \return where it goes on. */
 static uint64_t
 blame(void)
 {
 	uint64_t number = g_requests.noted;
 	struct request *request;
-	uint32_t first;
 
 	CHECK(g_requests.halted && g_requests.halted_at == g_device.done);
 	if (g_device.announced == g_device.done) {
@@ -108,11 +125,15 @@ blame(void)
 	request = request_of(number);
 	CHECK(request->first <= g_device.done);
 	if (is_redone(request)) {
-		if (!request->cpu && request_is_check(request->kind) &&
-		    request_mismatches(request, 0, request->len, &first) != 0) {
-			requests_abort_behind_fence(number);
+		/* With it, and before it, what is the CPU's already. */
+		for (uint64_t i = g_requests.noted; !request->cpu && i < number; i++) {
+			if (request_of(i)->cpu) {
+				redo(i);
+			}
 		}
-		request->redone |= !request->cpu;
+		if (!request->cpu) {
+			redo(number);
+		}
 		request->cpu = true;
 		return request->end;
 	}
