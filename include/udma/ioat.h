@@ -46,7 +46,8 @@ enum udma_ioat_status {
 				      11, 14, 18, 23. */
 	UDMA_IOAT_BAD_DATA,        /**< Data that was damaged on its way: bits 6, 7. */
 	UDMA_IOAT_BAD_COMPLETION,  /**< The completion word could not be written: bit 12. */
-	UDMA_IOAT_MISMATCH, /**< Something that was checked differs: bits 16, 17, 19 to 27. */
+	UDMA_IOAT_MISMATCH, /**< Something that was checked differs: bits 16, 17, 19 to 22, 24
+			       to 27. */
 	UDMA_IOAT_UNKNOWN,  /**< The engine has halted and does not say why, or talks nonsense. */
 	UDMA_IOAT_ABORTED,  /**< It stood behind the fence of one that failed, or by
 			       udma_ioat_abort() or a detach. */

@@ -64,7 +64,7 @@ udma_ioat_status_text(enum udma_ioat_status status)
 		[UDMA_IOAT_BAD_DATA] = "data was damaged on its way",
 		[UDMA_IOAT_BAD_COMPLETION] = "the completion could not be written",
 		[UDMA_IOAT_MISMATCH] = "the check found a difference",
-		[UDMA_IOAT_UNKNOWN] = "the engine halted without a cause",
+		[UDMA_IOAT_UNKNOWN] = "the engine halted for no known cause, or talks nonsense",
 		[UDMA_IOAT_ABORTED] = "aborted",
 		[UDMA_IOAT_HUNG] = "the engine makes no progress",
 		[UDMA_IOAT_GONE] = "the device is gone",

@@ -8,7 +8,7 @@
  *
  *     limit - mask <= completed <= announced <= head <= limit
  *
- * where limit - mask is the end of the oldest request whose callback has been called. One slot
+ * where limit - mask is the end of the last request that is over, its callback called. One slot
  * always stays free, so that a completion address tells "none" from "all".
  */
 

@@ -88,6 +88,8 @@ udma_ioat_abort_fenced(struct spdk_ioat_chan *chan, uint64_t failed)
 	condemn_from(chan, fence + 1, UDMA_IOAT_ABORTED, 0);
 }
 
+#define BIT(n) (1u << (n))
+
 static enum udma_ioat_status
 status_of(uint32_t chanerr)
 {
@@ -95,12 +97,16 @@ status_of(uint32_t chanerr)
 		uint32_t bits;
 		enum udma_ioat_status status;
 	} causes[] = {
-		{1u << 0 | 1u << 8, UDMA_IOAT_BAD_SOURCE},
-		{1u << 1 | 1u << 9, UDMA_IOAT_BAD_DESTINATION},
-		{1u << 6 | 1u << 7, UDMA_IOAT_BAD_DATA},
-		{1u << 12, UDMA_IOAT_BAD_COMPLETION},
-		{0x0FFB0000 & ~(1u << 23 | 1u << 18), UDMA_IOAT_MISMATCH},
-		{0x3Cu | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 18 | 1u << 23,
+		/* By number: what each is called is in chanerr.c. The first that fits counts. */
+		{BIT(0) | BIT(8), UDMA_IOAT_BAD_SOURCE},
+		{BIT(1) | BIT(9), UDMA_IOAT_BAD_DESTINATION},
+		{BIT(6) | BIT(7), UDMA_IOAT_BAD_DATA},
+		{BIT(12), UDMA_IOAT_BAD_COMPLETION},
+		{BIT(16) | BIT(17) | BIT(19) | BIT(20) | BIT(21) | BIT(22) | BIT(24) | BIT(25) |
+			 BIT(26) | BIT(27),
+		 UDMA_IOAT_MISMATCH},
+		{BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(10) | BIT(11) | BIT(14) | BIT(18) |
+			 BIT(23),
 		 UDMA_IOAT_BAD_DESCRIPTOR},
 	};
 
@@ -403,6 +409,9 @@ abort_all(struct spdk_ioat_chan *chan)
 int
 udma_ioat_abort(struct spdk_ioat_chan *chan)
 {
+	if (chan->detached) {
+		return -ESHUTDOWN;
+	}
 	if (!chan->failed) {
 		abort_all(chan);
 	}

@@ -46,6 +46,15 @@ read_1(const volatile uint8_t *reg)
 	return value;
 }
 
+static inline uint16_t
+read_2(const volatile uint16_t *reg)
+{
+	uint16_t value = spdk_mmio_read_2(reg);
+
+	after_register_read(reg);
+	return value;
+}
+
 static inline uint32_t
 read_4(const volatile uint32_t *reg)
 {
@@ -97,19 +106,21 @@ read_dmacapability(udma_bar *bar)
 static inline void
 write_intrctrl(udma_bar *bar, uint8_t value)
 {
+	before_register_write();
 	spdk_mmio_write_1(REGISTER(bar, uint8_t, intrctrl), value);
 }
 
 static inline uint16_t
 read_intrdelay(udma_bar *bar)
 {
-	return spdk_mmio_read_2(REGISTER(bar, uint16_t, intrdelay));
+	return read_2(REGISTER(bar, uint16_t, intrdelay));
 }
 
 /** Bit 15 is read-only; written as it reads, a BAR that is memory keeps it. */
 static inline void
 write_intrdelay(udma_bar *bar, unsigned us)
 {
+	before_register_write();
 	spdk_mmio_write_2(REGISTER(bar, uint16_t, intrdelay), (uint16_t)(INTRDELAY_SUPPORTED | us));
 }
 
@@ -117,7 +128,7 @@ write_intrdelay(udma_bar *bar, unsigned us)
 static inline uint32_t
 read_attnstatus(udma_bar *bar)
 {
-	return spdk_mmio_read_4(REGISTER(bar, uint32_t, attnstatus));
+	return read_4(REGISTER(bar, uint32_t, attnstatus));
 }
 
 static inline void
@@ -150,7 +161,7 @@ read_chansts(udma_bar *bar)
 	return read_halves(REGISTER(bar, uint32_t, chansts));
 }
 
-/* What was written reads back (sections 4 and 15.1): for a dump. */
+/* What was written reads back (section 4): for a dump. */
 
 static inline uint8_t
 read_intrctrl(udma_bar *bar)
@@ -161,7 +172,7 @@ read_intrctrl(udma_bar *bar)
 static inline uint16_t
 read_dmacount(udma_bar *bar)
 {
-	return spdk_mmio_read_2(REGISTER(bar, uint16_t, dmacount));
+	return read_2(REGISTER(bar, uint16_t, dmacount));
 }
 
 static inline uint64_t

@@ -65,7 +65,11 @@ void __attribute__((cold)) udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool
 
 /* ---- No word ---- */
 
-/** Whether a status that was read in two halves is one (section 13, torn status). */
+/**
+ * Whether a status that was read in two halves is one. From version 3.3 on it is, at a halt or
+ * idle, where it does not change any more; before that the halves may not belong together (section
+ * 13, torn status): two reads alike are taken for one.
+ */
 static bool
 is_whole(const struct spdk_ioat_chan *chan, uint64_t status)
 {

@@ -7,6 +7,8 @@
  * to sleep does three things, in this order: takes in the interrupts that have come, re-arms, and
  * polls once more. What completes before the re-arm has reached the device is found by that poll:
  * a register is read in between, which the write cannot be behind. What completes later interrupts.
+ * (A device that looks at a BAR in memory may see the re-arm later still: it keeps the cause, and
+ * interrupts then.)
  *
  * The program's descriptor is an epoll instance, for there is more to wake for than completions: a
  * timer looks at a device that says nothing (it hangs, it is gone, an interrupt was lost), and the
@@ -28,7 +30,7 @@
 
 /* ---- Ready to sleep ---------------------------------------------------------------------- */
 
-/** Lets the device send the next interrupt. When it returns the device knows. */
+/** Lets the device send the next interrupt. When it returns silicon knows. */
 static void
 arm(struct spdk_ioat_chan *chan)
 {
@@ -64,7 +66,10 @@ tick_of(const struct spdk_ioat_chan *chan)
 {
 	const struct udma_ioat_waiting *waiting = &chan->waiting;
 
-	if (chan->completed < waiting->silent_until) {
+	/* A word that was not believed (ring.c) has interrupted, and is true when there is no
+	 * other. */
+	if (chan->completed < waiting->silent_until ||
+	    __atomic_load_n(chan->completion, __ATOMIC_RELAXED) != chan->seen) {
 		return waiting->nap_us;
 	}
 	/* A hang is found by looks (stall.c), of which each counts for an eighth of the limit at

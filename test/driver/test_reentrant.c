@@ -252,6 +252,37 @@ detach_in_a_callback_of_a_reset_in_a_callback(void **state)
 }
 
 static void
+on_end_detach_and_abort(void *arg, const struct udma_ioat_result *result)
+{
+	uint64_t chain;
+
+	on_end(arg, result);
+	spdk_ioat_detach(g_chan);
+	chain = rig_read64(g_rig, BAR_CHAINADDR);
+	g_rc = udma_ioat_abort(g_chan);
+	/* Nothing of the device is touched any more. */
+	assert_int_equal(rig_read64(g_rig, BAR_CHAINADDR), chain);
+}
+
+static void
+abort_behind_a_detach_in_a_callback(void **state)
+{
+	(void)state;
+	build(1, 0);
+	build(2, 0);
+	assert_int_equal(udma_ioat_copy(g_chan, g_memory, g_memory + 4096, 64, 0,
+					on_end_detach_and_abort, &g_ended[0]),
+			 0);
+	spdk_ioat_flush(g_chan);
+	while (g_order < 3) {
+		spdk_ioat_process_events(g_chan);
+	}
+	assert_int_equal(g_rc, -ESHUTDOWN);
+	attach();
+	assert_works(60);
+}
+
+static void
 detach_in_a_callback_of_a_drain(void **state)
 {
 	(void)state;
@@ -426,6 +457,7 @@ main(int argc, char **argv)
 		WITH_CHANNEL(reset_in_a_callback),
 		WITH_CHANNEL(reset_in_a_callback_of_a_reset),
 		WITH_CHANNEL(detach_in_a_callback_of_a_reset_in_a_callback),
+		WITH_CHANNEL(abort_behind_a_detach_in_a_callback),
 		WITH_CHANNEL(detach_in_a_callback_of_a_drain),
 		WITH_CHANNEL(detach_in_a_callback_of_a_drain_in_a_callback),
 		WITH_CHANNEL(detach_in_a_callback_of_an_abort),
