@@ -300,6 +300,10 @@ static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
 		udma_ioat_skip_to_head(chan); /* the CPU waits for nobody */
 		return report(chan);
 	}
+	/* An error that is told first may come between a halt and the look for its cause. */
+	if (chan->halt.awaits_cause && chan->waiting.on) {
+		udma_ioat_kick(&chan->waiting);
+	}
 	/* In a callback: the poll that called it has taken in more than it has called back. */
 	if (chan->error ||
 	    (chan->request_tail != chan->request_head &&

@@ -216,8 +216,9 @@ word_after_the_channel_has_failed(void **state)
 	rig_pause(g_rig);
 	assert_int_equal(spdk_ioat_submit_copy(g_chan, NULL, count_call, memory, memory + 64, 8),
 			 0);
-	/* Section 9: 0 with the state HALTED. The device is paused, so that its reset does not end.
-	 */
+	/* Section 9: 0 with the state HALTED, and a cause. The device is paused, so that its reset
+	 * does not end. */
+	rig_poke(g_rig, BAR_CHANERR, 4, 0x80);
 	assert_int_equal(poll_after(3), -EIO);
 	assert_logged("0000:80:04.0: the channel cannot be restarted");
 	/* A word that comes later changes nothing, not even the right one. */
