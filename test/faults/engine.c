@@ -342,6 +342,7 @@ hang_that_ends(void **state)
 			assert_int_equal(spdk_ioat_process_events(g_chan), 0);
 		}
 		assert_int_equal(udma_fault_withdraw(g_device), 0);
+		g_hangs = udma_fault_count(g_device, UDMA_FAULT_HANG); /* none to be hurried */
 		poll_until(COUNT);
 		check_copies(interface, only_ok);
 	}

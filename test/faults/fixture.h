@@ -105,6 +105,7 @@ end(void)
 	spdk_ioat_detach(g_chan);
 	g_chan = NULL;
 	g_hangs = 0;
+	udma_ioat_hang_us = HANG_US;
 	spdk_dma_free(g_src);
 	spdk_dma_free(g_dst);
 	free(g_expected);
