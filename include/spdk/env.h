@@ -239,8 +239,7 @@ enum spdk_ring_type {
 	SPDK_RING_TYPE_MP_MC,
 };
 
-/** \param count a power of two; the ring holds count - 1. \return NULL if it is not, or no memory.
- */
+/** \param count how many pointers it holds, 1 to 2^31. \return NULL if it is not, or no memory. */
 struct spdk_ring *spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id);
 /** NULL is harmless. */
 void spdk_ring_free(struct spdk_ring *ring);
