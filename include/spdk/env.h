@@ -116,9 +116,9 @@ void spdk_env_fini(void);
 
 /* ---- DMA memory ------------------------------------------------------------------------- */
 
-/** Memory that devices can reach. A call without it returns NULL. */
+/** Memory that devices can reach, as all memory of this group is. */
 #define SPDK_MALLOC_DMA 0x01
-/** Ignored: memory is not shared between processes. */
+/** Memory for other processes too. Here it is the same as SPDK_MALLOC_DMA: nothing is shared. */
 #define SPDK_MALLOC_SHARE 0x02
 
 /**
@@ -129,7 +129,7 @@ void spdk_env_fini(void);
  * \param align a power of two, or 0; the result is never aligned to less than 64.
  * \param unused must be NULL.
  * \param numa_id preferred NUMA node, or SPDK_ENV_NUMA_ID_ANY.
- * \param flags SPDK_MALLOC_DMA, and what else is known above.
+ * \param flags one of those above, or both; 0 gives NULL.
  * \return the memory, to be given back with spdk_free(); NULL if there is none.
  */
 void *spdk_malloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags);
