@@ -548,8 +548,7 @@ void spdk_pci_for_each_device(void *ctx, void (*fn)(void *ctx, struct spdk_pci_d
  * Offers one device by address, whatever the allow and block lists say. One that is not listed is
  * asked of the providers in turn.
  *
- * \return 0; -1 if there is none or it is attached already; what the callback returned if it did
- * not take it.
+ * \return 0; -1 if there is none, it is attached already, or the callback did not take it.
  */
 int spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx,
 			   struct spdk_pci_addr *pci_address);
