@@ -283,8 +283,12 @@ int32_t spdk_env_get_next_numa_id(int32_t prev_numa_id);
 
 /** Gives the set of our cores (see spdk/cpuset.h). */
 void spdk_env_get_cpuset(struct spdk_cpuset *cpuset);
-/** Gives the hardware threads that share a core with `core`, itself included. \return whether it is
- * known. */
+/**
+ * Gives the hardware threads that share a core with `core`, itself included.
+ *
+ * \param core UINT32_MAX for those of all our cores together.
+ * \return whether they are known.
+ */
 bool spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core);
 
 typedef int (*thread_start_fn)(void *);

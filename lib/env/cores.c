@@ -416,16 +416,36 @@ spdk_env_get_cpuset(struct spdk_cpuset *cpuset)
 	spdk_cpuset_copy(cpuset, &g_cores.set);
 }
 
-bool
-spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core)
+/* Adds the hardware threads that share a core with one of ours. \return whether they are known. */
+static bool
+add_siblings(struct spdk_cpuset *cpuset, uint32_t core)
 {
+	struct spdk_cpuset siblings = {0};
 	char text[4096], file[64];
 	uint32_t cpu;
 
-	spdk_cpuset_zero(cpuset);
 	if (!udma_cores_lookup(core, &cpu)) {
 		return false;
 	}
 	snprintf(file, sizeof(file), "cpu/cpu%u/topology/thread_siblings_list", cpu);
-	return read_cpu_list(cpuset, text, sizeof(text), file) == 0;
+	if (read_cpu_list(&siblings, text, sizeof(text), file) != 0) {
+		return false;
+	}
+	spdk_cpuset_or(cpuset, &siblings);
+	return true;
+}
+
+bool
+spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core)
+{
+	spdk_cpuset_zero(cpuset);
+	if (core != UINT32_MAX) {
+		return add_siblings(cpuset, core);
+	}
+	SPDK_ENV_FOREACH_CORE (core) {
+		if (!add_siblings(cpuset, core)) {
+			return false;
+		}
+	}
+	return g_started;
 }

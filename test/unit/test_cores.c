@@ -247,6 +247,20 @@ siblings_come_from_sysfs(void **state)
 	assert_false(spdk_env_core_get_smt_cpuset(&set, 4)); /* garbage */
 	assert_false(spdk_env_core_get_smt_cpuset(&set, 0)); /* no file */
 	assert_false(spdk_env_core_get_smt_cpuset(&set, 5)); /* not ours */
+	assert_false(spdk_env_core_get_smt_cpuset(&set, UINT32_MAX));
+}
+
+static void
+siblings_of_all_cores_are_asked_for_at_once(void **state)
+{
+	struct spdk_cpuset set;
+
+	(void)state;
+	assert_false(spdk_env_core_get_smt_cpuset(&set, UINT32_MAX)); /* not started */
+	tree_file("devices/system/cpu/cpu1/topology/thread_siblings_list", "1,8\n");
+	assert_int_equal(start("[1,3]", NULL, -1), 0);
+	assert_true(spdk_env_core_get_smt_cpuset(&set, UINT32_MAX));
+	assert_string_equal(spdk_cpuset_fmt(&set), "12a");
 }
 
 /* Two CPUs that this process may use; the second is the first again where there is just one. */
@@ -520,6 +534,7 @@ main(void)
 		ON_FIXTURE(bad_maps_are_refused),
 		ON_FIXTURE(nodes_come_from_sysfs),
 		ON_FIXTURE(siblings_come_from_sysfs),
+		ON_FIXTURE(siblings_of_all_cores_are_asked_for_at_once),
 		ON_MACHINE(threads_run_pinned),
 		ON_MACHINE(the_callers_affinity_stays),
 		ON_MACHINE(launch_refuses_foreign_and_own_cores),
