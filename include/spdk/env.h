@@ -317,7 +317,9 @@ void spdk_pause(void);
 
 /** Lets the calling thread run on every core the process may use. */
 void spdk_unaffinitize_thread(void);
-/** Runs `cb` with the affinity lifted, and restores it. \return what `cb` returned. */
+/** Runs `cb` with the affinity lifted, and restores it. \return what `cb` returned; NULL without
+ * one.
+ */
 void *spdk_call_unaffinitized(void *cb(void *arg), void *arg);
 /** \return the kernel's id of the calling thread. */
 int spdk_get_tid(void);

@@ -500,6 +500,7 @@ affinity_is_lifted_and_restored(void **state)
 	CPU_SET(cpu[1], &one);
 	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 	assert_ptr_equal(spdk_call_unaffinitized(take_affinity, &inside), &inside);
+	assert_null(spdk_call_unaffinitized(NULL, NULL));
 	CPU_AND(&after, &inside, &before);
 	assert_true(CPU_EQUAL(&after, &before)); /* all that it had at first, at least */
 	sched_getaffinity(0, sizeof(after), &after);
