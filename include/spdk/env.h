@@ -654,8 +654,9 @@ bool spdk_pci_device_is_removed(struct spdk_pci_device *dev);
 /** \return < 0, 0 or > 0, by domain, bus, device, function. */
 int spdk_pci_addr_compare(const struct spdk_pci_addr *a1, const struct spdk_pci_addr *a2);
 /**
- * Reads "domain:bus:dev.func", "bus:dev.func" or "bus:dev", hexadecimal; a full stop may stand for
- * each colon.
+ * Reads "domain:bus:dev.func", "domain:bus:dev", "bus:dev.func" or "bus:dev", hexadecimal; a full
+ * stop may stand for each colon, but not for the last one of "domain:bus:dev". What is not given is
+ * 0.
  *
  * \return 0; -EINVAL.
  */
