@@ -266,7 +266,7 @@ uint32_t spdk_env_get_current_core(void);
 uint32_t spdk_env_get_main_core(void);
 uint32_t spdk_env_get_first_core(void);
 uint32_t spdk_env_get_last_core(void);
-/** \return the next higher core; UINT32_MAX after the last. */
+/** \return the next higher core, the first after UINT32_MAX; UINT32_MAX after the last. */
 uint32_t spdk_env_get_next_core(uint32_t prev_core);
 #define SPDK_ENV_FOREACH_CORE(i)                                                                   \
 	for (i = spdk_env_get_first_core(); i < UINT32_MAX; i = spdk_env_get_next_core(i))

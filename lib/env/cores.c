@@ -364,7 +364,8 @@ spdk_env_get_last_core(void)
 uint32_t
 spdk_env_get_next_core(uint32_t prev_core)
 {
-	return prev_core < SPDK_CPUSET_SIZE ? core_from(prev_core + 1) : UINT32_MAX;
+	/* UINT32_MAX is the one before the first: the sum is 0. */
+	return core_from(prev_core + 1);
 }
 
 int32_t

@@ -219,6 +219,17 @@ bad_maps_are_refused(void **state)
 }
 
 static void
+before_the_first_core_is_any(void **state)
+{
+	(void)state;
+	assert_int_equal(start("[1,3]", NULL, -1), 0);
+	assert_int_equal(spdk_env_get_next_core(UINT32_MAX), 1);
+	assert_int_equal(spdk_env_get_next_core(1), 3);
+	assert_int_equal(spdk_env_get_next_core(3), UINT32_MAX);
+	assert_int_equal(spdk_env_get_next_core(UINT32_MAX - 1), UINT32_MAX);
+}
+
+static void
 nodes_come_from_sysfs(void **state)
 {
 	(void)state;
@@ -533,6 +544,7 @@ main(void)
 		ON_FIXTURE(a_cpu_that_is_not_there_is_named),
 		ON_FIXTURE(maps_are_read),
 		ON_FIXTURE(bad_maps_are_refused),
+		ON_FIXTURE(before_the_first_core_is_any),
 		ON_FIXTURE(nodes_come_from_sysfs),
 		ON_FIXTURE(siblings_come_from_sysfs),
 		ON_FIXTURE(siblings_of_all_cores_are_asked_for_at_once),
