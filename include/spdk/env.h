@@ -175,7 +175,7 @@ void *spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, un
 				   unsigned align);
 /** \return the memory of that name; NULL if there is none. */
 void *spdk_memzone_lookup(const char *name);
-/** \return 0; -ENOENT if there is none of that name. */
+/** \return 0; -1 if there is none of that name. */
 int spdk_memzone_free(const char *name);
 /** Prints name, address and length of each. */
 void spdk_memzone_dump(FILE *f);
