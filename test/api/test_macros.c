@@ -18,6 +18,19 @@
 
 SPDK_STATIC_ASSERT(sizeof(uint64_t) == 8, "can be used at file scope");
 
+/* ---- What comes with any header ---- */
+
+static void
+linux_calls_are_declared(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(sched_getcpu() >= 0);
+	close(fd);
+}
+
 /* ---- Log components ---- */
 
 static unsigned g_messages;
@@ -233,6 +246,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(linux_calls_are_declared),
 		cmocka_unit_test(infolog_follows_its_flag),
 		cmocka_unit_test(pci_device_matches_any_class_and_subsystem),
 		cmocka_unit_test(drivers_are_known_by_name),
