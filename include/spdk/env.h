@@ -56,7 +56,7 @@ struct spdk_env_opts {
 	int mem_channel;
 	/** The core of the thread that calls spdk_env_init(); -1 (default) for the lowest one. */
 	int main_core;
-	/** Largest amount of DMA memory in MiB, rounded up to 2; -1 (default) for no limit. */
+	/** Largest amount of DMA memory in MiB, rounded up to 2; -1 (default) or 0 for no limit. */
 	int mem_size;
 	/** Leave the PCI devices of the machine alone. Emulated and hooked ones still appear. */
 	bool no_pci;

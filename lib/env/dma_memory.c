@@ -479,7 +479,7 @@ udma_dma_memory_init(const struct spdk_env_opts *opts)
 	memory.enforce_numa = opts->enforce_numa;
 	memory.numa_nodes = find_numa_nodes();
 	memory.limit = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)getpagesize();
-	if (opts->mem_size >= 0) {
+	if (opts->mem_size > 0) {
 		memory.limit = spdk_min(memory.limit, SPDK_ALIGN_CEIL((size_t)opts->mem_size << 20,
 								      UDMA_DMA_CHUNK_ALIGN));
 	}
