@@ -103,7 +103,7 @@ void spdk_env_opts_init(struct spdk_env_opts *opts);
  *
  * \param opts NULL for the defaults.
  * \return 0; -EINVAL for a bad option, or if it has been started already; -ENOTSUP for an
- * iova_mode that the devices present cannot serve; -ENOMEM.
+ * iova_mode that the devices present cannot serve, or "pa" without a hugepage; -ENOMEM.
  */
 int spdk_env_init(const struct spdk_env_opts *opts);
 
