@@ -39,14 +39,19 @@ hear(void *memory, const struct udma_emu_interrupt *interrupt)
 int
 main(void)
 {
-	struct udma_emu_config config = {.device_id = 0x0b00, .interrupts = UDMA_EMU_INTX};
-	struct udma_emu_host host = {.grant = grant, .interrupt = hear};
+	static struct udma_emu_config config;
+	static struct udma_emu_host host;
 	static uint64_t memory[MEMORY_SIZE / sizeof(uint64_t)];
 	uint8_t *bytes = (uint8_t *)memory;
 	uint16_t command = 0x0006; /* memory, bus master */
-	struct udma_emu *emu = udma_emu_create(&config, &host, memory);
+	struct udma_emu *emu;
 	bool same;
 
+	config.device_id = 0x0b00;
+	config.interrupts = UDMA_EMU_INTX;
+	host.grant = grant;
+	host.interrupt = hear;
+	emu = udma_emu_create(&config, &host, memory);
 	if (emu == NULL) {
 		perror("udma_emu_create");
 		return EXIT_FAILURE;

@@ -75,7 +75,7 @@ run_loop(int loop, char *memory)
 int
 main(void)
 {
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = {EPOLLIN, {NULL}};
 	int loop = epoll_create1(EPOLL_CLOEXEC), rc = 1;
 	char *memory;
 

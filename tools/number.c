@@ -12,7 +12,6 @@
 
 #define LARGEST_TEXT   "1G"
 #define FEWEST_SECONDS 0.01
-#define MOST_SECONDS   86400.0
 
 int
 parse_count(const char *option, const char *text, unsigned max, unsigned *number)
@@ -25,16 +24,16 @@ parse_count(const char *option, const char *text, unsigned max, unsigned *number
 }
 
 int
-parse_seconds(const char *option, const char *text, double *seconds)
+parse_seconds(const char *option, const char *text, double most, double *seconds)
 {
 	/* strtod() knows more numbers than a user should: nan, 0x1p3. */
 	bool is_plain = text[0] != '\0' && strspn(text, "0123456789.") == strlen(text);
 	char *end = NULL;
 	double value = is_plain ? strtod(text, &end) : 0;
 
-	if (!is_plain || *end != '\0' || value < FEWEST_SECONDS || value > MOST_SECONDS) {
+	if (!is_plain || *end != '\0' || value < FEWEST_SECONDS || value > most) {
 		complain("%s is '%s'; seconds from %.2f to %.0f are expected", option, text,
-			 FEWEST_SECONDS, MOST_SECONDS);
+			 FEWEST_SECONDS, most);
 		return STATUS_USAGE;
 	}
 	*seconds = value;

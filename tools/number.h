@@ -21,8 +21,8 @@ struct sizes {
 /** Reads a whole number from 1 to `max`. \param option its name ("--depth"). \return an exit
  * status. */
 int parse_count(const char *option, const char *text, unsigned max, unsigned *number);
-/** Reads seconds, which may have a fraction. \return an exit status. */
-int parse_seconds(const char *option, const char *text, double *seconds);
+/** Reads seconds up to `most`, which may have a fraction. \return an exit status. */
+int parse_seconds(const char *option, const char *text, double most, double *seconds);
 /**
  * Reads sizes separated by commas; "A-B" stands for A and each doubling of it up to B. Units are K,
  * M and G, powers of 1024.

@@ -18,6 +18,7 @@
 #define DEFAULT_DEPTH   32
 #define DEFAULT_BATCH   8
 #define DEFAULT_SECONDS 2
+#define MOST_SECONDS    86400.0
 
 enum option_id {
 	OPTION_BATCH = 256,
@@ -72,7 +73,7 @@ take_option(int option, const char *value, struct perf_options *options, struct 
 	case OPTION_OPERATION:
 		return parse_operation(value, &options->fill);
 	case OPTION_SECONDS:
-		return parse_seconds("--seconds", value, &options->seconds);
+		return parse_seconds("--seconds", value, MOST_SECONDS, &options->seconds);
 	case OPTION_SIZE:
 		return parse_sizes("--size", value, &options->sizes);
 	case OPTION_CORES:

@@ -3,6 +3,7 @@
 /* udma verify: options, and the order of events. */
 
 #include "verify.h"
+#include "number.h"
 #include "progress.h"
 #include "stop.h"
 #include "tool.h"
@@ -19,7 +20,7 @@
 #include <sys/random.h>
 
 #define DEFAULT_SECONDS  10
-#define LONGEST_SECONDS  1000000000
+#define LONGEST_SECONDS  1e9
 #define LARGEST_COUNT    1000000000000000
 #define LARGEST_DEPTH    32768
 #define LARGEST_MAX_SIZE ((uint64_t)64 << 20)
@@ -37,7 +38,8 @@ static const char help[] =
 	"Each channel has a thread of its own. One that has failed is left; the others go on.\n"
 	"\n"
 	"Options:\n"
-	"  --seconds=N        for N seconds (default 10, unless there is a --count)\n"
+	"  --seconds=N        for N seconds (default 10, unless there is a --count; 0.5 is "
+	"possible)\n"
 	"  --count=N          N requests to each channel\n"
 	"  --seed=N           ask for the same as a former run (default: another each time)\n"
 	"  --channels=N       use N channels (default: all)\n"
@@ -145,7 +147,7 @@ parse_value(int option, struct options *options)
 	case OPTION_NUMA:
 		return device_choose_numa(optarg);
 	case OPTION_SECONDS:
-		return option_number("--seconds", optarg, 1, LONGEST_SECONDS, &job->seconds);
+		return parse_seconds("--seconds", optarg, LONGEST_SECONDS, &job->seconds);
 	default:
 		options->has_seed = true;
 		return option_number("--seed", optarg, 0, INT64_MAX, &job->seed);

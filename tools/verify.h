@@ -130,8 +130,8 @@ struct verifier {
 };
 
 struct verify_job {
-	uint64_t seconds; /* 0: no limit */
-	uint64_t count;   /* requests on each channel; 0: no limit */
+	double seconds; /* 0: no limit */
+	uint64_t count; /* requests on each channel; 0: no limit */
 	uint64_t seed;
 	uint64_t depth;
 	uint64_t max_size;

@@ -384,7 +384,7 @@ verify_channel(void *verifier)
 		area_fill(&v->targets[i], &v->random);
 	}
 	/* Preparing takes long under valgrind, and verifies nothing. */
-	v->end = v->job->seconds > 0 ? seconds_now() + (double)v->job->seconds : INFINITY;
+	v->end = v->job->seconds > 0 ? seconds_now() + v->job->seconds : INFINITY;
 	while (goes_on(v) && !is_over(v)) {
 		pass(v);
 		if (goes_on(v) && !is_over(v)) {

@@ -160,7 +160,7 @@ verify_free(struct verify_job *job)
 static void
 show_progress(const struct verify_job *job)
 {
-	double part = job->seconds > 0 ? job->elapsed / (double)job->seconds : 0;
+	double part = job->seconds > 0 ? job->elapsed / job->seconds : 0;
 	uint64_t bytes = 0, finished = 0;
 
 	for (unsigned i = 0; i < job->verifier_count; i++) {

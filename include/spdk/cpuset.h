@@ -40,6 +40,9 @@ void spdk_cpuset_zero(struct spdk_cpuset *set);
 void spdk_cpuset_set_cpu(struct spdk_cpuset *set, uint32_t cpu, bool state);
 bool spdk_cpuset_get_cpu(const struct spdk_cpuset *set, uint32_t cpu);
 uint32_t spdk_cpuset_count(const struct spdk_cpuset *set);
+/** Calls `fn` for each core in the set, from the lowest on. */
+void spdk_cpuset_for_each_cpu(const struct spdk_cpuset *set, void (*fn)(void *ctx, uint32_t cpu),
+			      void *ctx);
 
 /** \return the set as a hexadecimal mask without a prefix; valid until `set` changes. */
 const char *spdk_cpuset_fmt(struct spdk_cpuset *set);

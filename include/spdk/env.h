@@ -56,7 +56,7 @@ struct spdk_env_opts {
 	int mem_channel;
 	/** The core of the thread that calls spdk_env_init(); -1 (default) for the lowest one. */
 	int main_core;
-	/** Largest amount of DMA memory in MiB, rounded up to 2; -1 (default) for no limit. */
+	/** Largest amount of DMA memory in MiB, rounded up to 2; -1 (default) or 0 for no limit. */
 	int mem_size;
 	/** Leave the PCI devices of the machine alone. Emulated and hooked ones still appear. */
 	bool no_pci;
@@ -98,12 +98,15 @@ void spdk_env_opts_init(struct spdk_env_opts *opts);
  * Starts the environment. The calling thread becomes the one on the main core.
  *
  * The variable UDMA_EMULATE=N[,option=value…] makes N emulated I/OAT channels appear. Options:
+ * generation=snb, ivb, hsw, bdx, bwd, bdxde, skx, icx or a device id (which part it is; skx),
  * xfercap=12…31 (log2 of the largest transfer, 20), iova_bits=32…64 (width of the emulated IOMMU,
- * 64), flip=N (spoil one byte in every N-th descriptor, to see that it is noticed; 0).
+ * 64), flip=N (spoil one byte in every N-th descriptor, to see that it is noticed; 0), error=BIT/N
+ * (end every N-th descriptor with this bit of CHANERR), fault=TEXT (any other fault of
+ * udma/fault.h). The last two may be given more than once.
  *
  * \param opts NULL for the defaults.
  * \return 0; -EINVAL for a bad option, or if it has been started already; -ENOTSUP for an
- * iova_mode that the devices present cannot serve; -ENOMEM.
+ * iova_mode that the devices present cannot serve, or "pa" without a hugepage; -ENOMEM.
  */
 int spdk_env_init(const struct spdk_env_opts *opts);
 
@@ -116,9 +119,9 @@ void spdk_env_fini(void);
 
 /* ---- DMA memory ------------------------------------------------------------------------- */
 
-/** Memory that devices can reach. A call without it returns NULL. */
+/** Memory that devices can reach, as all memory of this group is. */
 #define SPDK_MALLOC_DMA 0x01
-/** Ignored: memory is not shared between processes. */
+/** Memory for other processes too. Here it is the same as SPDK_MALLOC_DMA: nothing is shared. */
 #define SPDK_MALLOC_SHARE 0x02
 
 /**
@@ -129,7 +132,7 @@ void spdk_env_fini(void);
  * \param align a power of two, or 0; the result is never aligned to less than 64.
  * \param unused must be NULL.
  * \param numa_id preferred NUMA node, or SPDK_ENV_NUMA_ID_ANY.
- * \param flags SPDK_MALLOC_DMA, and what else is known above.
+ * \param flags one of those above, or both; 0 gives NULL.
  * \return the memory, to be given back with spdk_free(); NULL if there is none.
  */
 void *spdk_malloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t flags);
@@ -175,7 +178,7 @@ void *spdk_memzone_reserve_aligned(const char *name, size_t len, int numa_id, un
 				   unsigned align);
 /** \return the memory of that name; NULL if there is none. */
 void *spdk_memzone_lookup(const char *name);
-/** \return 0; -ENOENT if there is none of that name. */
+/** \return 0; -1 if there is none of that name. */
 int spdk_memzone_free(const char *name);
 /** Prints name, address and length of each. */
 void spdk_memzone_dump(FILE *f);
@@ -239,8 +242,7 @@ enum spdk_ring_type {
 	SPDK_RING_TYPE_MP_MC,
 };
 
-/** \param count a power of two; the ring holds count - 1. \return NULL if it is not, or no memory.
- */
+/** \param count how many pointers it holds, 1 to 2^31. \return NULL if it is not, or no memory. */
 struct spdk_ring *spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id);
 /** NULL is harmless. */
 void spdk_ring_free(struct spdk_ring *ring);
@@ -267,7 +269,7 @@ uint32_t spdk_env_get_current_core(void);
 uint32_t spdk_env_get_main_core(void);
 uint32_t spdk_env_get_first_core(void);
 uint32_t spdk_env_get_last_core(void);
-/** \return the next higher core; UINT32_MAX after the last. */
+/** \return the next higher core, the first after UINT32_MAX; UINT32_MAX after the last. */
 uint32_t spdk_env_get_next_core(uint32_t prev_core);
 #define SPDK_ENV_FOREACH_CORE(i)                                                                   \
 	for (i = spdk_env_get_first_core(); i < UINT32_MAX; i = spdk_env_get_next_core(i))
@@ -284,8 +286,12 @@ int32_t spdk_env_get_next_numa_id(int32_t prev_numa_id);
 
 /** Gives the set of our cores (see spdk/cpuset.h). */
 void spdk_env_get_cpuset(struct spdk_cpuset *cpuset);
-/** Gives the hardware threads that share a core with `core`, itself included. \return whether it is
- * known. */
+/**
+ * Gives the hardware threads that share a core with `core`, itself included.
+ *
+ * \param core UINT32_MAX for those of all our cores together.
+ * \return whether they are known.
+ */
 bool spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core);
 
 typedef int (*thread_start_fn)(void *);
@@ -314,7 +320,9 @@ void spdk_pause(void);
 
 /** Lets the calling thread run on every core the process may use. */
 void spdk_unaffinitize_thread(void);
-/** Runs `cb` with the affinity lifted, and restores it. \return what `cb` returned. */
+/** Runs `cb` with the affinity lifted, and restores it. \return what `cb` returned; NULL without
+ * one.
+ */
 void *spdk_call_unaffinitized(void *cb(void *arg), void *arg);
 /** \return the kernel's id of the calling thread. */
 int spdk_get_tid(void);
@@ -549,8 +557,7 @@ void spdk_pci_for_each_device(void *ctx, void (*fn)(void *ctx, struct spdk_pci_d
  * Offers one device by address, whatever the allow and block lists say. One that is not listed is
  * asked of the providers in turn.
  *
- * \return 0; -1 if there is none or it is attached already; what the callback returned if it did
- * not take it.
+ * \return 0; -1 if there is none, it is attached already, or the callback did not take it.
  */
 int spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb, void *enum_ctx,
 			   struct spdk_pci_addr *pci_address);
@@ -650,8 +657,9 @@ bool spdk_pci_device_is_removed(struct spdk_pci_device *dev);
 /** \return < 0, 0 or > 0, by domain, bus, device, function. */
 int spdk_pci_addr_compare(const struct spdk_pci_addr *a1, const struct spdk_pci_addr *a2);
 /**
- * Reads "domain:bus:dev.func", "bus:dev.func" or "bus:dev", hexadecimal; a full stop may stand for
- * each colon.
+ * Reads "domain:bus:dev.func", "domain:bus:dev", "bus:dev.func" or "bus:dev", hexadecimal; a full
+ * stop may stand for each colon, but not for the last one of "domain:bus:dev". What is not given is
+ * 0.
  *
  * \return 0; -EINVAL.
  */

@@ -9,8 +9,9 @@
 
 #include "spdk/stdinc.h"
 
-#define SPDK_PCI_ANY_ID    0xffff
-#define SPDK_PCI_VID_INTEL 0x8086
+#define SPDK_PCI_ANY_ID     0xffff
+#define SPDK_PCI_VID_INTEL  0x8086
+#define SPDK_PCI_VID_VIRTIO 0x1af4
 
 /** As a class: any class. */
 #define SPDK_PCI_CLASS_ANY_ID 0xffffff
@@ -81,5 +82,15 @@
 
 /* Ice Lake-SP: one id for all channels */
 #define PCI_DEVICE_ID_INTEL_IOAT_ICX 0x0b00
+
+/* Not driven here, for programs that name them: Sapphire Rapids' accelerators, */
+#define PCI_DEVICE_ID_INTEL_DSA 0x0b25
+#define PCI_DEVICE_ID_INTEL_IAA 0x0cfe
+
+/* and virtio's devices, older than version 1.0 and since. */
+#define PCI_DEVICE_ID_VIRTIO_BLK_LEGACY  0x1001
+#define PCI_DEVICE_ID_VIRTIO_SCSI_LEGACY 0x1004
+#define PCI_DEVICE_ID_VIRTIO_BLK_MODERN  0x1042
+#define PCI_DEVICE_ID_VIRTIO_SCSI_MODERN 0x1048
 
 #endif

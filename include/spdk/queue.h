@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /** \file
- * Lists and tail queues: glibc's <sys/queue.h>, and the loops that may remove the current element.
+ * Lists and tail queues: glibc's <sys/queue.h>, and what it lacks: loops that may remove the
+ * current element, and a few more.
  */
 
 #ifndef SPDK_QUEUE_H
@@ -15,6 +16,25 @@
 #define TAILQ_FOREACH_SAFE(var, head, field, tvar)                                                 \
 	for ((var) = TAILQ_FIRST(head); (var) && ((tvar) = TAILQ_NEXT(var, field), 1);             \
 	     (var) = (tvar))
+#endif
+
+/** Exchanges the elements of two lists. */
+#ifndef TAILQ_SWAP
+#define TAILQ_SWAP(head1, head2, type, field)                                                      \
+	do {                                                                                       \
+		__typeof__(*(head1)) tailq_swap_held = TAILQ_HEAD_INITIALIZER(tailq_swap_held);    \
+		TAILQ_CONCAT(&tailq_swap_held, head1, field);                                      \
+		TAILQ_CONCAT(head1, head2, field);                                                 \
+		TAILQ_CONCAT(head2, &tailq_swap_held, field);                                      \
+	} while (0)
+#endif
+
+/** The last element, a struct `type` linked by `field`; NULL if there is none. */
+#ifndef STAILQ_LAST
+#define STAILQ_LAST(head, type, field)                                                             \
+	(STAILQ_EMPTY(head) ? NULL                                                                 \
+			    : (struct type *)(void *)((char *)(head)->stqh_last -                  \
+						      offsetof(struct type, field.stqe_next)))
 #endif
 
 #ifndef STAILQ_FOREACH_SAFE

@@ -50,6 +50,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>

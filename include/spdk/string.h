@@ -44,6 +44,9 @@ void spdk_strcpy_pad(void *dst, const char *src, size_t size, int pad);
 /** \return the length of a field of `size` bytes without the `pad` bytes at its end. */
 size_t spdk_strlen_pad(const void *str, size_t size, int pad);
 
+/** Whether `size` bytes are all zero; none are. */
+bool spdk_mem_all_zero(const void *data, size_t size);
+
 /** Turns a string to lower case in place. \return `s`; NULL for NULL. */
 char *spdk_strlwr(char *s);
 

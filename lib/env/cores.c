@@ -364,7 +364,8 @@ spdk_env_get_last_core(void)
 uint32_t
 spdk_env_get_next_core(uint32_t prev_core)
 {
-	return prev_core < SPDK_CPUSET_SIZE ? core_from(prev_core + 1) : UINT32_MAX;
+	/* UINT32_MAX is the one before the first: the sum is 0. */
+	return core_from(prev_core + 1);
 }
 
 int32_t
@@ -416,16 +417,36 @@ spdk_env_get_cpuset(struct spdk_cpuset *cpuset)
 	spdk_cpuset_copy(cpuset, &g_cores.set);
 }
 
-bool
-spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core)
+/* Adds the hardware threads that share a core with one of ours. \return whether they are known. */
+static bool
+add_siblings(struct spdk_cpuset *cpuset, uint32_t core)
 {
+	struct spdk_cpuset siblings = {0};
 	char text[4096], file[64];
 	uint32_t cpu;
 
-	spdk_cpuset_zero(cpuset);
 	if (!udma_cores_lookup(core, &cpu)) {
 		return false;
 	}
 	snprintf(file, sizeof(file), "cpu/cpu%u/topology/thread_siblings_list", cpu);
-	return read_cpu_list(cpuset, text, sizeof(text), file) == 0;
+	if (read_cpu_list(&siblings, text, sizeof(text), file) != 0) {
+		return false;
+	}
+	spdk_cpuset_or(cpuset, &siblings);
+	return true;
+}
+
+bool
+spdk_env_core_get_smt_cpuset(struct spdk_cpuset *cpuset, uint32_t core)
+{
+	spdk_cpuset_zero(cpuset);
+	if (core != UINT32_MAX) {
+		return add_siblings(cpuset, core);
+	}
+	SPDK_ENV_FOREACH_CORE (core) {
+		if (!add_siblings(cpuset, core)) {
+			return false;
+		}
+	}
+	return g_started;
 }

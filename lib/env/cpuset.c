@@ -198,6 +198,17 @@ parse_list(struct spdk_cpuset *set, const char *text, const char *end)
 	}
 }
 
+void
+spdk_cpuset_for_each_cpu(const struct spdk_cpuset *set, void (*fn)(void *ctx, uint32_t cpu),
+			 void *ctx)
+{
+	for (uint32_t cpu = 0; cpu < SPDK_CPUSET_SIZE; cpu++) {
+		if (spdk_cpuset_get_cpu(set, cpu)) {
+			fn(ctx, cpu);
+		}
+	}
+}
+
 int
 spdk_cpuset_parse(struct spdk_cpuset *set, const char *mask)
 {

@@ -181,6 +181,25 @@ create_mapping(const struct udma_dma_chunk_spec *spec, struct udma_dma_chunk *ch
 	return rc;
 }
 
+bool
+udma_dma_chunk_huge_is_possible(void)
+{
+	const struct udma_dma_chunk_spec spec = {
+		.len = UDMA_DMA_CHUNK_ALIGN,
+		.align = UDMA_DMA_CHUNK_ALIGN,
+		.huge = true,
+		.numa_id = SPDK_ENV_NUMA_ID_ANY,
+	};
+	struct udma_dma_chunk chunk;
+
+	if (create_mapping(&spec, &chunk) != 0) {
+		return false;
+	}
+	munmap(chunk.base, chunk.len);
+	close(chunk.fd);
+	return true;
+}
+
 int
 udma_dma_chunk_create(struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **result)
 {

@@ -41,6 +41,8 @@ struct udma_dma_chunk_spec {
 	bool refused; /* out: there was memory, but registering it failed, which has been logged */
 };
 
+/** Whether the kernel has a hugepage for a chunk now, which is tried out. */
+bool udma_dma_chunk_huge_is_possible(void);
 /** \return 0; a negative errno. */
 int udma_dma_chunk_create(struct udma_dma_chunk_spec *spec, struct udma_dma_chunk **chunk);
 /** Unmaps and frees a chunk that has been unregistered. */

@@ -321,9 +321,9 @@ spdk_malloc(size_t size, size_t align, uint64_t *unused, int numa_id, uint32_t f
 	if (size == 0) {
 		return NULL;
 	}
-	if (unused != NULL || !(flags & SPDK_MALLOC_DMA) || (align & (align - 1)) != 0) {
-		SPDK_ERRLOG("DMA memory is allocated with SPDK_MALLOC_DMA, an alignment that is a "
-			    "power of two, and no place for a physical address\n");
+	if (unused != NULL || flags == 0 || (align & (align - 1)) != 0) {
+		SPDK_ERRLOG("DMA memory is allocated with a flag (SPDK_MALLOC_DMA), an alignment "
+			    "that is a power of two, and no place for a physical address\n");
 		return NULL;
 	}
 	return allocate(heap_for(numa_id), size, spdk_max(align, (size_t)UDMA_HEAP_GRANULE));
@@ -480,7 +480,7 @@ udma_dma_memory_init(const struct spdk_env_opts *opts)
 	memory.enforce_numa = opts->enforce_numa;
 	memory.numa_nodes = find_numa_nodes();
 	memory.limit = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)getpagesize();
-	if (opts->mem_size >= 0) {
+	if (opts->mem_size > 0) {
 		memory.limit = spdk_min(memory.limit, SPDK_ALIGN_CEIL((size_t)opts->mem_size << 20,
 								      UDMA_DMA_CHUNK_ALIGN));
 	}

@@ -2,6 +2,7 @@
 
 /* Starting and ending the environment, part by part. */
 
+#include "dma_chunk.h"
 #include "domain.h"
 #include "env_internal.h"
 
@@ -60,6 +61,24 @@ virtual_address_bits(uint64_t wanted)
 	return 64 - (unsigned)__builtin_clzll((uintptr_t)__builtin_frame_address(0) | wanted);
 }
 
+/** Ordinary pages have no physical address that lasts: all DMA memory would be refused. */
+static int
+check_physical(const struct spdk_env_opts *opts)
+{
+	if (opts->no_huge) {
+		SPDK_ERRLOG("iova_mode \"pa\" takes hugepages, and no_huge is set: leave one of "
+			    "them out\n");
+		return -ENOTSUP;
+	}
+	if (!udma_dma_chunk_huge_is_possible()) {
+		SPDK_ERRLOG("iova_mode \"pa\" takes hugepages of 2 MiB, and there is none to be "
+			    "had: provide some ('udma setup', or vm.nr_hugepages), or leave "
+			    "iova_mode open\n");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
 /** Settles how devices will see memory: asked for, or as the most limited device needs it. */
 static int
 choose_kind(const struct spdk_env_opts *opts, bool physical, unsigned device_bits,
@@ -75,6 +94,7 @@ choose_kind(const struct spdk_env_opts *opts, bool physical, unsigned device_bit
 		*kind = UDMA_IOVA_MAPPED;
 	} else if (strcmp(mode, "pa") == 0) {
 		*kind = UDMA_IOVA_PA;
+		return check_physical(opts);
 	} else if (strcmp(mode, "va") != 0) {
 		SPDK_ERRLOG("iova_mode \"%s\" is none of \"va\", \"mapped\" and \"pa\"\n", mode);
 		return -EINVAL;

@@ -135,7 +135,7 @@ spdk_memzone_free(const char *name)
 
 	if (name == NULL) {
 		SPDK_ERRLOG("a memory zone is freed by its name, not by NULL\n");
-		return -ENOENT;
+		return -1;
 	}
 	pthread_mutex_lock(&zones_lock);
 	zone = find_zone(name);
@@ -145,7 +145,7 @@ spdk_memzone_free(const char *name)
 	pthread_mutex_unlock(&zones_lock);
 	if (zone == NULL) {
 		SPDK_ERRLOG("there is no memory zone %s to free\n", name);
-		return -ENOENT;
+		return -1;
 	}
 	spdk_free(zone->addr);
 	free(zone);

@@ -16,7 +16,8 @@
 
 struct spdk_ring {
 	enum spdk_ring_type type;
-	size_t mask; /* also how many pointers it holds: one slot stays empty */
+	size_t capacity; /* how many pointers it holds */
+	size_t mask;     /* of the slots, a power of two of them and no fewer than that */
 	void **slots;
 
 	struct udma_spin producers __attribute__((aligned(64)));
@@ -31,24 +32,25 @@ spdk_ring_create(enum spdk_ring_type type, size_t count, int numa_id)
 	struct spdk_ring *ring;
 
 	(void)numa_id; /* only threads use it, and they may be anywhere */
-	if (!spdk_u64_is_pow2(count) || count > MAX_SLOTS || type > SPDK_RING_TYPE_MP_MC) {
-		SPDK_ERRLOG("a ring of type %d and %zu slots cannot be made: the number of slots "
-			    "must be a power of two, at most 2^31\n",
+	if (count == 0 || count > MAX_SLOTS || type > SPDK_RING_TYPE_MP_MC) {
+		SPDK_ERRLOG("a ring of type %d for %zu pointers cannot be made: give one of the "
+			    "types, and 1 to 2^31 pointers\n",
 			    (int)type, count);
 		return NULL;
 	}
 	ring = aligned_alloc(_Alignof(struct spdk_ring), sizeof(*ring));
 	if (ring != NULL) {
 		memset(ring, 0, sizeof(*ring));
-		ring->slots = calloc(count, sizeof(void *));
+		ring->capacity = count;
+		ring->mask = spdk_align64pow2(count) - 1;
+		ring->slots = calloc(ring->mask + 1, sizeof(void *));
 	}
 	if (ring == NULL || ring->slots == NULL) {
-		SPDK_ERRLOG("no memory for a ring of %zu slots\n", count);
+		SPDK_ERRLOG("no memory for a ring of %zu pointers\n", count);
 		free(ring);
 		return NULL;
 	}
 	ring->type = type;
-	ring->mask = count - 1;
 	return ring;
 }
 
@@ -68,7 +70,7 @@ spdk_ring_count(struct spdk_ring *ring)
 	size_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 	size_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
 
-	return spdk_min(tail - head, ring->mask);
+	return spdk_min(tail - head, ring->capacity);
 }
 
 size_t
@@ -81,7 +83,7 @@ spdk_ring_enqueue(struct spdk_ring *ring, void **objs, size_t count, size_t *fre
 		udma_spin_lock(&ring->producers);
 	}
 	tail = ring->tail;
-	room = ring->mask - (tail - __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE));
+	room = ring->capacity - (tail - __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE));
 	if (count > room) {
 		count = 0;
 	}

@@ -88,6 +88,15 @@ spdk_strlen_pad(const void *str, size_t size, int pad)
 	return size;
 }
 
+bool
+spdk_mem_all_zero(const void *data, size_t size)
+{
+	const char *bytes = data;
+
+	/* The first byte is zero, and each is the same as the next. */
+	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
 char *
 spdk_strlwr(char *s)
 {

@@ -181,6 +181,9 @@ spdk_call_unaffinitized(void *cb(void *arg), void *arg)
 	void *result;
 	int rc;
 
+	if (cb == NULL) {
+		return NULL;
+	}
 	rc = pthread_getaffinity_np(pthread_self(), sizeof(before), &before);
 	if (rc == 0) {
 		spdk_unaffinitize_thread();

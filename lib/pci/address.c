@@ -40,7 +40,8 @@ split(const char *text, size_t len, uint32_t part[ADDR_PARTS], size_t digits[ADD
 int
 udma_pci_addr_parse(struct spdk_pci_addr *addr, const char *text, size_t len)
 {
-	/* "bus:dev" lacks the function, three parts lack the domain. */
+	/* "bus:dev" lacks domain and function; of three parts, a full stop tells which is missing.
+	 */
 	static const int first_part[] = {-1, -1, 1, 1, 0};
 	uint32_t part[ADDR_PARTS], full[ADDR_PARTS] = {0};
 	size_t digits[ADDR_PARTS], full_digits[ADDR_PARTS] = {0};
@@ -48,8 +49,11 @@ udma_pci_addr_parse(struct spdk_pci_addr *addr, const char *text, size_t len)
 	int n = split(text, len, part, digits, &separator);
 	int first = first_part[n];
 
-	if (first < 0 || (n > 2 && separator != '.')) {
+	if (first < 0 || (n == 4 && separator != '.')) {
 		return -EINVAL;
+	}
+	if (n == 3 && separator == ':') {
+		first = 0;
 	}
 	memcpy(full + first, part, (size_t)n * sizeof(part[0]));
 	memcpy(full_digits + first, digits, (size_t)n * sizeof(digits[0]));

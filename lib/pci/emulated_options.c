@@ -29,8 +29,9 @@ parse_number(const char *what, const char *text, long min, long max, long *numbe
 {
 	*number = spdk_strtol(text, 10);
 	if (*number < min || *number > max) {
-		SPDK_ERRLOG("UDMA_EMULATE: %s is \"%s\"; a number from %ld to %ld is expected\n",
-			    what, text, min, max);
+		SPDK_ERRLOG(
+			"emulated channels: %s is \"%s\"; a number from %ld to %ld is expected\n",
+			what, text, min, max);
 		return -EINVAL;
 	}
 	return 0;
@@ -40,9 +41,10 @@ static int
 parse_generation(const char *text, struct udma_emulated_config *config)
 {
 	if (udma_emu_device_id(text, 0) == 0 || strlen(text) >= sizeof(config->generation)) {
-		SPDK_ERRLOG("UDMA_EMULATE: generation is \"%s\"; snb, ivb, hsw, bdx, bwd, bdxde, "
-			    "skx, icx or a device id such as 0c50 is expected\n",
-			    text);
+		SPDK_ERRLOG(
+			"emulated channels: generation is \"%s\"; snb, ivb, hsw, bdx, bwd, bdxde, "
+			"skx, icx or a device id such as 0c50 is expected\n",
+			text);
 		return -EINVAL;
 	}
 	snprintf(config->generation, sizeof(config->generation), "%s", text);
@@ -53,7 +55,7 @@ static int
 add_fault(struct udma_emulated_config *config, const struct udma_fault *fault)
 {
 	if (config->fault_count == UDMA_FAULTS_MAX) {
-		SPDK_ERRLOG("UDMA_EMULATE: there are more than %d faults\n", UDMA_FAULTS_MAX);
+		SPDK_ERRLOG("emulated channels: there are more than %d faults\n", UDMA_FAULTS_MAX);
 		return -EINVAL;
 	}
 	config->faults[config->fault_count++] = *fault;
@@ -68,7 +70,7 @@ parse_error(char *text, struct udma_emulated_config *config)
 	long bit, every;
 
 	if (slash == NULL) {
-		SPDK_ERRLOG("UDMA_EMULATE: error is \"%s\"; BIT/N is expected, as in 8/1000\n",
+		SPDK_ERRLOG("emulated channels: error is \"%s\"; BIT/N is expected, as in 8/1000\n",
 			    text);
 		return -EINVAL;
 	}
@@ -90,7 +92,7 @@ parse_fault(const char *text, struct udma_emulated_config *config)
 	int rc = udma_fault_parse(text, &fault, why, sizeof(why));
 
 	if (rc != 0) {
-		SPDK_ERRLOG("UDMA_EMULATE: fault is \"%s\": %s\n", text, why);
+		SPDK_ERRLOG("emulated channels: fault is \"%s\": %s\n", text, why);
 		return rc;
 	}
 	return add_fault(config, &fault);
@@ -145,8 +147,8 @@ parse_option(char *option, struct udma_emulated_config *config)
 		}
 		return 0;
 	}
-	SPDK_ERRLOG("UDMA_EMULATE: there is no option \"%s\"; there are generation, xfercap, "
-		    "iova_bits, flip, error and fault, as in UDMA_EMULATE=2,generation=icx\n",
+	SPDK_ERRLOG("emulated channels: there is no option \"%s\"; there are generation, xfercap, "
+		    "iova_bits, flip, error and fault, as in 2,generation=icx\n",
 		    option);
 	return -EINVAL;
 }

@@ -349,7 +349,7 @@ spdk_pci_device_attach(struct spdk_pci_driver *driver, spdk_pci_enum_cb enum_cb,
 	pthread_mutex_lock(&g_lock);
 	dev = find_or_provide(&addr);
 	if (dev != NULL && dev->internal.driver == driver && is_free(dev)) {
-		return offer(dev, enum_cb, enum_ctx);
+		return offer(dev, enum_cb, enum_ctx) == 0 ? 0 : -1;
 	}
 	if (dev == NULL) {
 		why = "there is no such device; bind it to vfio-pci or uio_pci_generic";

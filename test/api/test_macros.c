@@ -18,6 +18,19 @@
 
 SPDK_STATIC_ASSERT(sizeof(uint64_t) == 8, "can be used at file scope");
 
+/* ---- What comes with any header ---- */
+
+static void
+linux_calls_are_declared(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(sched_getcpu() >= 0);
+	close(fd);
+}
+
 /* ---- Log components ---- */
 
 static unsigned g_messages;
@@ -139,13 +152,14 @@ struct item {
 	STAILQ_ENTRY(item) single;
 };
 
-static TAILQ_HEAD(, item) g_items = TAILQ_HEAD_INITIALIZER(g_items);
+static TAILQ_HEAD(items, item) g_items = TAILQ_HEAD_INITIALIZER(g_items);
 
 static void
 tail_queues(void **state)
 {
 	struct item items[3] = {{.value = 0}, {.value = 1}, {.value = 2}};
 	STAILQ_HEAD(, item) single = STAILQ_HEAD_INITIALIZER(single);
+	struct items other = TAILQ_HEAD_INITIALIZER(other);
 	struct item *item;
 	struct item *next;
 	int expected = 0;
@@ -162,6 +176,17 @@ tail_queues(void **state)
 	assert_int_equal(expected, 3);
 	assert_ptr_equal(TAILQ_NEXT(TAILQ_FIRST(&g_items), link), &items[1]);
 	assert_ptr_equal(STAILQ_NEXT(STAILQ_FIRST(&single), single), &items[1]);
+	assert_ptr_equal(STAILQ_LAST(&single, item, single), &items[2]);
+	STAILQ_INIT(&single);
+	assert_null(STAILQ_LAST(&single, item, single));
+	TAILQ_SWAP(&g_items, &other, item, link);
+	assert_true(TAILQ_EMPTY(&g_items));
+	assert_ptr_equal(TAILQ_FIRST(&other), &items[0]);
+	TAILQ_REMOVE(&other, &items[2], link);
+	TAILQ_INSERT_TAIL(&g_items, &items[2], link);
+	TAILQ_SWAP(&g_items, &other, item, link);
+	assert_ptr_equal(TAILQ_FIRST(&other), &items[2]);
+	assert_ptr_equal(TAILQ_LAST(&g_items, items), &items[1]);
 	TAILQ_FOREACH_SAFE (item, &g_items, link, next) {
 		TAILQ_REMOVE(&g_items, item, link);
 		memset(&item->link, 0xff, sizeof(item->link));
@@ -233,6 +258,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(linux_calls_are_declared),
 		cmocka_unit_test(infolog_follows_its_flag),
 		cmocka_unit_test(pci_device_matches_any_class_and_subsystem),
 		cmocka_unit_test(drivers_are_known_by_name),

@@ -91,6 +91,8 @@ def main():
             program = Program(installed, directory, compiler, sanitize)
             program.check(f'{source}/examples/copy.c', static=False)
             program.check(f'{source}/examples/copy.c', static=True)
+            for example in ('wait', 'device'):
+                program.check(f'{source}/examples/{example}.c', static=False)
             program.check(f'{source}/test/install/hijack.c', static=False)
     return 0
 

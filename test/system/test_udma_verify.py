@@ -98,6 +98,7 @@ def test_all_channels():
 def test_seconds():
     """verify: --seconds ends it, and --count before that"""
     expect(verify(EMULATE, "--seconds=1")["seconds"] >= 1, "seconds")
+    expect(0.2 <= verify(EMULATE, "--seconds=0.2")["seconds"], "a fraction of one")
     expect(verify(EMULATE, "--seconds=1000", "--count=7")["requests"] == 7, "count")
 
 
@@ -510,8 +511,11 @@ def test_bad_usage():
                          (["--json=1"], "'--json=1'"), (["--seconds"], "'--seconds'"),
                          (["60"], "'60'", "'='"), ([EMULATE, "2"], "'2'", "'='")):
         one_error_line(udma("verify", *args, status=2).stderr, "udma verify:", *parts)
-    for option, least, most in (("seconds", 1, 10**9), ("count", 1, 10**15),
-                                ("seed", 0, 2**63 - 1), ("channels", 1, 224), ("depth", 1, 32768)):
+    for value in ("", "x", "-1", "10s", "0x10", "0", "1000000001", "1.5.5"):
+        one_error_line(udma("verify", EMULATE, f"--seconds={value}", status=2).stderr,
+                       f"--seconds is '{value}'", "from 0.01 to 1000000000")
+    for option, least, most in (("count", 1, 10**15), ("seed", 0, 2**63 - 1),
+                                ("channels", 1, 224), ("depth", 1, 32768)):
         for value in ("", "x", "-1", "1.5", "10s", "0x10", str(least - 1), str(most + 1),
                       "99999999999999999999"):
             one_error_line(udma("verify", EMULATE, f"--{option}={value}", status=2).stderr,

@@ -219,6 +219,17 @@ bad_maps_are_refused(void **state)
 }
 
 static void
+before_the_first_core_is_any(void **state)
+{
+	(void)state;
+	assert_int_equal(start("[1,3]", NULL, -1), 0);
+	assert_int_equal(spdk_env_get_next_core(UINT32_MAX), 1);
+	assert_int_equal(spdk_env_get_next_core(1), 3);
+	assert_int_equal(spdk_env_get_next_core(3), UINT32_MAX);
+	assert_int_equal(spdk_env_get_next_core(UINT32_MAX - 1), UINT32_MAX);
+}
+
+static void
 nodes_come_from_sysfs(void **state)
 {
 	(void)state;
@@ -247,6 +258,20 @@ siblings_come_from_sysfs(void **state)
 	assert_false(spdk_env_core_get_smt_cpuset(&set, 4)); /* garbage */
 	assert_false(spdk_env_core_get_smt_cpuset(&set, 0)); /* no file */
 	assert_false(spdk_env_core_get_smt_cpuset(&set, 5)); /* not ours */
+	assert_false(spdk_env_core_get_smt_cpuset(&set, UINT32_MAX));
+}
+
+static void
+siblings_of_all_cores_are_asked_for_at_once(void **state)
+{
+	struct spdk_cpuset set;
+
+	(void)state;
+	assert_false(spdk_env_core_get_smt_cpuset(&set, UINT32_MAX)); /* not started */
+	tree_file("devices/system/cpu/cpu1/topology/thread_siblings_list", "1,8\n");
+	assert_int_equal(start("[1,3]", NULL, -1), 0);
+	assert_true(spdk_env_core_get_smt_cpuset(&set, UINT32_MAX));
+	assert_string_equal(spdk_cpuset_fmt(&set), "12a");
 }
 
 /* Two CPUs that this process may use; the second is the first again where there is just one. */
@@ -486,6 +511,7 @@ affinity_is_lifted_and_restored(void **state)
 	CPU_SET(cpu[1], &one);
 	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 	assert_ptr_equal(spdk_call_unaffinitized(take_affinity, &inside), &inside);
+	assert_null(spdk_call_unaffinitized(NULL, NULL));
 	CPU_AND(&after, &inside, &before);
 	assert_true(CPU_EQUAL(&after, &before)); /* all that it had at first, at least */
 	sched_getaffinity(0, sizeof(after), &after);
@@ -518,8 +544,10 @@ main(void)
 		ON_FIXTURE(a_cpu_that_is_not_there_is_named),
 		ON_FIXTURE(maps_are_read),
 		ON_FIXTURE(bad_maps_are_refused),
+		ON_FIXTURE(before_the_first_core_is_any),
 		ON_FIXTURE(nodes_come_from_sysfs),
 		ON_FIXTURE(siblings_come_from_sysfs),
+		ON_FIXTURE(siblings_of_all_cores_are_asked_for_at_once),
 		ON_MACHINE(threads_run_pinned),
 		ON_MACHINE(the_callers_affinity_stays),
 		ON_MACHINE(launch_refuses_foreign_and_own_cores),

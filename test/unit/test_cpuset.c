@@ -122,6 +122,28 @@ sets_are_printed(void **state)
 }
 
 static void
+write_down(void *ctx, uint32_t cpu)
+{
+	char *text = ctx, number[16];
+
+	snprintf(number, sizeof(number), "%u ", cpu);
+	strcat(text, number);
+}
+
+static void
+cores_are_visited_in_order(void **state)
+{
+	struct spdk_cpuset some = SET(0, 7, 8, 1023), none = {0};
+	char text[64] = "";
+
+	(void)state;
+	spdk_cpuset_for_each_cpu(&none, write_down, text);
+	assert_string_equal(text, "");
+	spdk_cpuset_for_each_cpu(&some, write_down, text);
+	assert_string_equal(text, "0 7 8 1023 ");
+}
+
+static void
 sets_are_combined(void **state)
 {
 	struct spdk_cpuset a = SET(0, 1, 1023), b = SET(1, 2), *set = spdk_cpuset_alloc();
@@ -159,6 +181,7 @@ main(void)
 		cmocka_unit_test(lists_are_read),
 		cmocka_unit_test(garbage_is_refused_and_changes_nothing),
 		cmocka_unit_test(sets_are_printed),
+		cmocka_unit_test(cores_are_visited_in_order),
 		cmocka_unit_test(sets_are_combined),
 	};
 

@@ -88,6 +88,21 @@ zeroed_memory_is_zero_also_when_it_is_used_again(void **state)
 }
 
 static void
+any_flag_gives_memory_that_devices_reach(void **state)
+{
+	char *p = spdk_malloc(64, 0, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_SHARE);
+	char *q = spdk_zmalloc(64, 0, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_SHARE);
+
+	(void)state;
+	assert_non_null(p);
+	assert_non_null(q);
+	assert_reachable(p, 64);
+	assert_reachable(q, 64);
+	spdk_free(p);
+	spdk_free(q);
+}
+
+static void
 what_makes_no_sense_gives_null(void **state)
 {
 	uint64_t unused;
@@ -97,7 +112,6 @@ what_makes_no_sense_gives_null(void **state)
 	assert_null(spdk_dma_malloc(64, 0, &unused));
 	assert_null(spdk_dma_zmalloc(64, 0, &unused));
 	assert_null(spdk_malloc(64, 0, NULL, SPDK_ENV_NUMA_ID_ANY, 0));
-	assert_null(spdk_malloc(64, 0, NULL, SPDK_ENV_NUMA_ID_ANY, SPDK_MALLOC_SHARE));
 	assert_null(spdk_dma_malloc(SIZE_MAX, 0, NULL));
 	assert_null(spdk_dma_malloc(SIZE_MAX - 62, 64, NULL));
 	assert_null(spdk_dma_malloc(SIZE_MAX / 2, 4096, NULL));
@@ -337,9 +351,9 @@ mem_size_is_a_limit(void **state)
 	assert_non_null(p);
 	assert_non_null(q);
 	udma_memory_fini();
-	opts.mem_size = 0;
+	opts.mem_size = 0; /* not given */
 	start_with(&opts);
-	assert_null(spdk_dma_malloc(1, 0, NULL));
+	assert_non_null(spdk_dma_malloc(9 * MiB, 0, NULL));
 	udma_memory_fini();
 }
 
@@ -784,6 +798,7 @@ main(void)
 		WITH_MEMORY(memory_is_reachable_and_aligned_to_at_least_64),
 		WITH_MEMORY(every_power_of_two_is_an_alignment),
 		WITH_MEMORY(zeroed_memory_is_zero_also_when_it_is_used_again),
+		WITH_MEMORY(any_flag_gives_memory_that_devices_reach),
 		WITH_MEMORY(what_makes_no_sense_gives_null),
 		WITH_MEMORY(freeing_twice_or_what_is_not_ours_does_no_harm),
 		WITH_MEMORY(realloc_keeps_the_contents),

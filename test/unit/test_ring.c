@@ -6,31 +6,34 @@ static const enum spdk_ring_type types[] = {SPDK_RING_TYPE_SP_SC, SPDK_RING_TYPE
 					    SPDK_RING_TYPE_MP_MC};
 
 static void
-a_ring_holds_one_less_than_its_slots(void **state)
+a_ring_holds_what_it_was_made_for(void **state)
 {
-	void *objs[8];
+	static const size_t counts[] = {1, 2, 7, 8, 9, 64};
+	void *objs[65];
 	size_t room;
 
 	(void)state;
-	for (unsigned t = 0; t < 3; t++) {
-		struct spdk_ring *ring = spdk_ring_create(types[t], 8, SPDK_ENV_NUMA_ID_ANY);
+	for (unsigned i = 0; i < 3 * 6; i++) {
+		size_t count = counts[i / 3];
+		struct spdk_ring *ring =
+			spdk_ring_create(types[i % 3], count, SPDK_ENV_NUMA_ID_ANY);
 
 		assert_non_null(ring);
 		assert_int_equal(spdk_ring_count(ring), 0);
-		assert_int_equal(spdk_ring_dequeue(ring, objs, 8), 0);
-		for (uintptr_t i = 0; i < 8; i++) {
-			objs[i] = (void *)(i + 1);
+		assert_int_equal(spdk_ring_dequeue(ring, objs, count), 0);
+		for (uintptr_t k = 0; k <= count; k++) {
+			objs[k] = (void *)(k + 1);
 		}
-		assert_int_equal(spdk_ring_enqueue(ring, objs, 8, &room), 0);
-		assert_int_equal(room, 7);
-		assert_int_equal(spdk_ring_enqueue(ring, objs, 7, &room), 7);
+		assert_int_equal(spdk_ring_enqueue(ring, objs, count + 1, &room), 0);
+		assert_int_equal(room, count);
+		assert_int_equal(spdk_ring_enqueue(ring, objs, count, &room), count);
 		assert_int_equal(room, 0);
-		assert_int_equal(spdk_ring_count(ring), 7);
+		assert_int_equal(spdk_ring_count(ring), count);
 		assert_int_equal(spdk_ring_enqueue(ring, objs, 1, NULL), 0);
 		memset(objs, 0, sizeof(objs));
-		assert_int_equal(spdk_ring_dequeue(ring, objs, 8), 7);
-		for (uintptr_t i = 0; i < 7; i++) {
-			assert_ptr_equal(objs[i], (void *)(i + 1));
+		assert_int_equal(spdk_ring_dequeue(ring, objs, count + 1), count);
+		for (uintptr_t k = 0; k < count; k++) {
+			assert_ptr_equal(objs[k], (void *)(k + 1));
 		}
 		assert_int_equal(spdk_ring_count(ring), 0);
 		spdk_ring_free(ring);
@@ -41,7 +44,7 @@ a_ring_holds_one_less_than_its_slots(void **state)
 static void
 order_is_kept_around_the_end(void **state)
 {
-	struct spdk_ring *ring = spdk_ring_create(SPDK_RING_TYPE_SP_SC, 16, SPDK_ENV_NUMA_ID_ANY);
+	struct spdk_ring *ring = spdk_ring_create(SPDK_RING_TYPE_SP_SC, 13, SPDK_ENV_NUMA_ID_ANY);
 	uintptr_t in = 0, out = 0;
 	void *objs[16];
 
@@ -65,11 +68,10 @@ order_is_kept_around_the_end(void **state)
 }
 
 static void
-slots_are_a_power_of_two(void **state)
+an_empty_or_endless_ring_is_refused(void **state)
 {
 	(void)state;
 	assert_null(spdk_ring_create(SPDK_RING_TYPE_MP_MC, 0, SPDK_ENV_NUMA_ID_ANY));
-	assert_null(spdk_ring_create(SPDK_RING_TYPE_MP_MC, 7, SPDK_ENV_NUMA_ID_ANY));
 	assert_null(spdk_ring_create(SPDK_RING_TYPE_MP_MC, (size_t)1 << 32, SPDK_ENV_NUMA_ID_ANY));
 	assert_null(spdk_ring_create((enum spdk_ring_type)3, 8, SPDK_ENV_NUMA_ID_ANY));
 }
@@ -169,9 +171,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_ring_holds_one_less_than_its_slots),
+		cmocka_unit_test(a_ring_holds_what_it_was_made_for),
 		cmocka_unit_test(order_is_kept_around_the_end),
-		cmocka_unit_test(slots_are_a_power_of_two),
+		cmocka_unit_test(an_empty_or_endless_ring_is_refused),
 		cmocka_unit_test(nothing_is_lost_between_threads),
 	};
 

@@ -86,6 +86,21 @@ padded_fields(void **state)
 }
 
 static void
+zeroes_are_told_from_anything_else(void **state)
+{
+	char bytes[9] = {0};
+
+	(void)state;
+	assert_true(spdk_mem_all_zero(bytes, sizeof(bytes)));
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = 1;
+		assert_false(spdk_mem_all_zero(bytes, sizeof(bytes)));
+		assert_true(spdk_mem_all_zero(bytes, i));
+		bytes[i] = 0;
+	}
+}
+
+static void
 edits_in_place(void **state)
 {
 	char mixed[] = "MiXeD 1", spaces[] = " \t a b \n", blank[] = "  ", lines[] = "x\n\r\n",
@@ -115,6 +130,7 @@ main(void)
 		cmocka_unit_test(strerror_gives_the_text),
 		cmocka_unit_test(sprintf_alloc_has_no_limit),
 		cmocka_unit_test(padded_fields),
+		cmocka_unit_test(zeroes_are_told_from_anything_else),
 		cmocka_unit_test(edits_in_place),
 	};
 

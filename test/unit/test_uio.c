@@ -22,7 +22,11 @@ void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t o
 int __wrap_udma_physical_init(void);
 int __wrap_udma_physical_find(uint64_t vaddr, uint64_t *len, uint64_t *physical);
 
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags);
+
 static int g_physical_rc;
+static bool g_hugepages;
 static int g_mmap_error; /* of mapping a file to write to it */
 
 void *
@@ -33,6 +37,17 @@ __wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 		return MAP_FAILED;
 	}
 	return __real_mmap64(addr, len, prot, flags, fd, offset);
+}
+
+/** Hugepages are there or not as the test says; those that are, are ordinary pages. */
+int
+__wrap_memfd_create(const char *name, unsigned flags)
+{
+	if ((flags & MFD_HUGETLB) && !g_hugepages) {
+		errno = ENOENT;
+		return -1;
+	}
+	return __real_memfd_create(name, flags & (MFD_CLOEXEC | MFD_ALLOW_SEALING));
 }
 
 int
@@ -76,6 +91,7 @@ setup(void **state)
 	add_uio_function(F0, 7);
 	g_physical_rc = 0;
 	g_mmap_error = 0;
+	g_hugepages = true;
 	return 0;
 }
 
@@ -176,6 +192,25 @@ without_physical_addresses_there_is_no_start(void **state)
 }
 
 /** One that cannot be opened does not take the others' addresses away. */
+static void
+physical_addresses_that_are_asked_for_take_hugepages(void **state)
+{
+	struct spdk_env_opts opts = {.opts_size = sizeof(opts)};
+
+	(void)state;
+	g_hugepages = false;
+	assert_int_equal(start_env("pa"), -ENOTSUP);
+	assert_logged("vm.nr_hugepages");
+	g_hugepages = true;
+	spdk_env_opts_init(&opts);
+	opts.iova_mode = "pa";
+	opts.no_huge = true;
+	assert_int_equal(spdk_env_init(&opts), -ENOTSUP);
+	assert_logged("no_huge");
+	assert_int_equal(start_env("pa"), 0);
+	assert_non_null(spdk_dma_malloc(64, 0, NULL));
+}
+
 static void
 what_cannot_be_used_settles_nothing(void **state)
 {
@@ -424,6 +459,7 @@ main(void)
 		WITH_MACHINE(any_uio_driver_will_do),
 		WITH_MACHINE(memory_has_its_physical_address),
 		WITH_MACHINE(without_physical_addresses_there_is_no_start),
+		WITH_MACHINE(physical_addresses_that_are_asked_for_take_hugepages),
 		WITH_MACHINE(what_cannot_be_used_settles_nothing),
 		WITH_MACHINE(a_user_without_privileges_is_told_so),
 		WITH_MACHINE(an_iommu_that_nobody_programs),
