@@ -318,10 +318,16 @@ static int __attribute__((noinline, cold))
 take_odd_completion(struct spdk_ioat_chan *chan, uint64_t word, uint64_t newly)
 {
 	if (udma_ioat_is_far(newly)) {
-		/* If it is true, the engine finishes the rest as well, and says so. */
-		return udma_ioat_take_idle_status(chan, read_chansts(chan->bar))
-			       ? report(chan)
-			       : poll_specially(chan);
+		/* If it is true, the engine finishes the rest as well, and says so; or has halted,
+		 * and its status does. It has interrupted. */
+		if (udma_ioat_take_idle_status(chan, read_chansts(chan->bar))) {
+			return report(chan);
+		}
+		if ((word & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED &&
+		    chan->waiting.on) {
+			udma_ioat_kick(&chan->waiting);
+		}
+		return poll_specially(chan);
 	}
 	chan->seen = word;
 	chan->stalled = false;

@@ -278,7 +278,10 @@ requests_are_to_be_told_of(void)
 	if (device_tells_of_halt(g_requests.halted_at_work && g_device.ready)) {
 		return g_requests.halted_at >= g_device.silent_until;
 	}
-	return request_of(oldest)->end <= said && said > g_device.silent_until;
+	/* From far ahead it has interrupted before it was to be believed: the rest is the timer's.
+	 */
+	return !device_word_is_far(request_of(oldest)->first) && request_of(oldest)->end <= said &&
+	       said > g_device.silent_until;
 }
 
 void
