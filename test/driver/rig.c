@@ -6,6 +6,7 @@
 
 #include "env/region.h"
 #include "spdk/util.h"
+#include "udma/fault.h"
 #include "udma/pci.h"
 
 static void *
@@ -162,16 +163,27 @@ work(struct rig *rig, unsigned steps)
 	}
 }
 
+/** By a fault of its own: what is looked at here may be another command when the device looks. */
+static void
+ignore_resets(struct rig *rig)
+{
+	const struct udma_fault fault = {.kind = UDMA_FAULT_RESET, .every = 1};
+
+	if (rig->ignores_reset != rig->ignore_reset && rig->ignore_reset) {
+		udma_emu_inject(rig->function.emu, &fault);
+	} else if (rig->ignores_reset != rig->ignore_reset) {
+		udma_emu_withdraw(rig->function.emu);
+	}
+	rig->ignores_reset = rig->ignore_reset;
+}
+
 /** With the lock held. */
 static void
 serve(struct rig *rig, unsigned steps)
 {
 	struct udma_emu_shadow before = rig->function.watch.shadow;
 
-	if (rig->ignore_reset &&
-	    __atomic_load_n(&rig->function.watch.bar[BAR_CHANCMD], __ATOMIC_RELAXED) & 0x20) {
-		return;
-	}
+	ignore_resets(rig);
 	udma_emu_watch_look(&rig->function.watch);
 	if (rig->fill_at_multiple_of_8 || rig->refuse_fills || rig->lie_at_fills) {
 		change_fills(rig, &before);

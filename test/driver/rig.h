@@ -33,6 +33,7 @@ struct rig {
 	bool paused;
 	/* What the device does wrong: RIG_SET(). */
 	bool ignore_reset;
+	bool ignores_reset;         /* the device has been told so */
 	bool fill_at_multiple_of_8; /* the pattern of a fill starts at multiples of 8 */
 	bool refuse_fills;          /* halts at a fill, although it says that it can */
 	bool lie_at_fills;          /* completes something else at a fill, and hangs */
