@@ -230,7 +230,7 @@ name_of(int node, char *name, size_t size)
 
 /** Writes a number, and checks what has come of it. \return 0; a negative errno, said. */
 static int
-write_count(const char *file, unsigned long count)
+write_count(const char *file, unsigned long count, bool restoring)
 {
 	char path[PATH_MAX], text[32];
 	long now = 0;
@@ -243,6 +243,9 @@ write_count(const char *file, unsigned long count)
 		return rc;
 	}
 	rc = udma_sysfs_read_number(&now, 0, LONG_MAX, "%s", file + strlen("/sys/"));
+	if (rc == 0 && (unsigned long)now > count && !restoring) {
+		return 0; /* somebody has made more meanwhile */
+	}
 	if (rc == 0 && (unsigned long)now > count) {
 		complain("%s: %lu pages are to be left, and there are %ld: a process has more than "
 			 "that in use; end it, then 'udma setup reset' again",
@@ -275,10 +278,10 @@ change_node(const struct setup_pages *pages, unsigned long wanted)
 		 pages->kilobytes);
 	snprintf(record.first, sizeof(record.first), "%lu", pages->count);
 	is_new = setup_journal_keep(&record);
-	rc = is_new < 0 ? is_new : write_count(record.target, wanted);
+	rc = is_new < 0 ? is_new : write_count(record.target, wanted, false);
 	if (rc == 0) {
 		setup_say("%s of %u kB: %lu -> %lu", name, pages->kilobytes, pages->count, wanted);
-	} else if (is_new >= 0 && write_count(record.target, pages->count) == 0) {
+	} else if (is_new >= 0 && write_count(record.target, pages->count, true) == 0) {
 		complain("%s of %u kB: as they were before: %lu", name, pages->kilobytes,
 			 pages->count);
 		if (is_new > 0) {
@@ -344,7 +347,7 @@ setup_restore_pages(const struct setup_record *record)
 	if ((unsigned long)now == count) {
 		return 0;
 	}
-	rc = write_count(record->target, count);
+	rc = write_count(record->target, count, true);
 	if (rc == 0) {
 		setup_say("%s: %ld -> %lu", record->target, now, count);
 	}

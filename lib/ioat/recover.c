@@ -337,6 +337,7 @@ take_out_of_use(struct spdk_ioat_chan *chan, enum udma_ioat_status status, const
 		    chan->name, gone ? "the device is gone" : what, chan->trouble.chanerr,
 		    udma_ioat_chanerr_text(chan->trouble.chanerr, causes, sizeof(causes)),
 		    chan->completed, chan->request_head - first);
+	chan->halt.awaits_cause = false;
 	chan->error = error;
 	/* What detaches the channel already has said why. */
 	udma_ioat_refuse(chan, chan->refuse ? chan->refuse : error);

@@ -300,9 +300,9 @@ static int __attribute__((noinline)) poll_specially(struct spdk_ioat_chan *chan)
 		udma_ioat_skip_to_head(chan); /* the CPU waits for nobody */
 		return report(chan);
 	}
-	/* An error that is told first may come between a halt and the look for its cause. */
-	if (chan->halt.awaits_cause && chan->waiting.on) {
-		udma_ioat_kick(&chan->waiting);
+	if (chan->halt.awaits_cause) {
+		/* First that, then what is to be told. */
+		return udma_ioat_watch(chan);
 	}
 	/* In a callback: the poll that called it has taken in more than it has called back. */
 	if (chan->error ||
@@ -334,6 +334,9 @@ take_odd_completion(struct spdk_ioat_chan *chan, uint64_t word, uint64_t newly)
 	if (!chan->failed && word == SPDK_IOAT_CHANSTS_HALTED) {
 		/* Nothing was good since the engine was armed (section 9). */
 		udma_ioat_meet_halt(chan, chan->completed == chan->base);
+		if (chan->halt.awaits_cause) {
+			return 0;
+		}
 	} else if (!chan->failed) {
 		udma_ioat_fail(chan, UDMA_IOAT_UNKNOWN,
 			       "the completion word holds an address that is not outstanding");
@@ -356,6 +359,11 @@ take_completion(struct spdk_ioat_chan *chan, uint64_t word)
 	advance(chan, newly);
 	if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED) && !chan->failed) {
 		udma_ioat_meet_halt(chan, true);
+		if (chan->halt.awaits_cause) {
+			/* Callbacks run when the engine goes on: they may wait for it (quiesce.c).
+			 */
+			return 0;
+		}
 	}
 	return report(chan);
 }

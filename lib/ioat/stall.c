@@ -30,6 +30,11 @@ look_for_cause(struct spdk_ioat_chan *chan)
 	uint64_t now = spdk_get_ticks();
 	uint32_t chanerr = read_chanerr(chan->bar);
 
+	if ((chan->seen & SPDK_IOAT_CHANSTS_STATUS) != SPDK_IOAT_CHANSTS_HALTED) {
+		/* There has been another word since: the engine goes on. */
+		halt->awaits_cause = false;
+		return false;
+	}
 	halt->waited += spdk_min(now - halt->looked_at, limit / 8);
 	halt->looked_at = now;
 	if (chanerr == 0 && halt->waited < limit && !spdk_pci_device_is_removed(chan->device)) {
@@ -45,7 +50,10 @@ look_for_cause(struct spdk_ioat_chan *chan)
 		halt->causeless++;
 	}
 	halt->awaits_cause = false;
-	udma_ioat_recover(chan, halt->at_known_address, chanerr);
+	/* The word was an old one, if the engine shows that it has done all. */
+	if (chanerr != 0 || !udma_ioat_take_idle_status(chan, read_chansts(chan->bar))) {
+		udma_ioat_recover(chan, halt->at_known_address, chanerr);
+	}
 	return true;
 }
 
@@ -56,6 +64,12 @@ look_for_cause(struct spdk_ioat_chan *chan)
  */
 void __attribute__((cold)) udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool address_is_known)
 {
+	if (!udma_ioat_is_outstanding(chan)) {
+		/* Nobody is to blame: what is announced behind it is not to be taken for the cause.
+		 */
+		udma_ioat_recover(chan, address_is_known, read_chanerr(chan->bar));
+		return;
+	}
 	chan->halt.awaits_cause = true;
 	chan->halt.at_known_address = address_is_known;
 	chan->halt.looked_at = spdk_get_ticks();

@@ -65,11 +65,13 @@ static uint64_t
 tick_of(const struct spdk_ioat_chan *chan)
 {
 	const struct udma_ioat_waiting *waiting = &chan->waiting;
+	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_RELAXED);
 
-	/* A word that was not believed (ring.c) has interrupted, and is true when there is no
-	 * other. */
+	/* A word that is not believed (ring.c) has interrupted, and is true if there is no other.
+	 */
 	if (chan->completed < waiting->silent_until ||
-	    __atomic_load_n(chan->completion, __ATOMIC_RELAXED) != chan->seen) {
+	    udma_ioat_is_far(
+		    udma_ioat_newly_completed(chan, word, chan->completed, chan->announced))) {
 		return waiting->nap_us;
 	}
 	/* A hang is found by looks (stall.c), of which each counts for an eighth of the limit at

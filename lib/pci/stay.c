@@ -17,7 +17,6 @@
 /* Held by whoever forks, and by whoever changes the list or what is open. Nothing is logged, and no
  * other lock taken, while it is held: a fork from there would wait for itself. */
 static pthread_mutex_t g_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t g_once = PTHREAD_ONCE_INIT;
 static int g_handlers_rc;
 static int *g_fds;
 static unsigned g_count;
@@ -52,8 +51,9 @@ in_child(void)
 	pthread_mutex_unlock(&g_lock);
 }
 
-static void
-add_handlers(void)
+/* At load, before the program's own: in the child they run in this order, and its handlers may
+ * detach what it has a copy of; before the fork they run the other way round. */
+static void __attribute__((constructor)) add_handlers(void)
 {
 	g_handlers_rc = -pthread_atfork(before_fork, in_parent, in_child);
 }
@@ -76,7 +76,6 @@ add(int fd)
 void
 udma_stay_begin(void)
 {
-	pthread_once(&g_once, add_handlers);
 	pthread_mutex_lock(&g_lock);
 }
 

@@ -64,7 +64,8 @@ udma_uio_is_usable(const struct udma_pci_real *real)
 	char path[PATH_MAX], name[32];
 
 	return !is_translated(real) && uio_name(real, name, sizeof(name)) == 0 &&
-	       resource_path(real, 0, path, sizeof(path)) == 0 && access(path, R_OK | W_OK) == 0;
+	       resource_path(real, 0, path, sizeof(path)) == 0 &&
+	       faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0;
 }
 
 /** Says why a file could not be opened. \return `rc`. */
@@ -88,7 +89,7 @@ check_access(const struct udma_pci_real *real)
 	char path[PATH_MAX];
 	int rc = resource_path(real, 0, path, sizeof(path));
 
-	if (rc == 0 && access(path, R_OK | W_OK) != 0) {
+	if (rc == 0 && faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0) {
 		rc = log_not_opened(real, path, -errno);
 	}
 	return rc;

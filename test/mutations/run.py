@@ -88,6 +88,7 @@ PROGRAMS = {
     "reentrant": Program("test/driver/test_reentrant", []),
     "lessons": Program("test/driver/test_lessons", []),
     "faults": Program("test/driver/test_faults", []),
+    "causes": Program("test/driver/test_causes", []),
     "old_words": Program("test/driver/test_old_words", []),
     "batches": Program("test/driver/test_batches", []),
     "parity": Program("test/driver/test_parity", []),

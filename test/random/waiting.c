@@ -90,6 +90,7 @@ check_vain_wait(const struct wait *wait, int rc)
 		CHECK(outstanding && !channel_has_failed());
 		check_time(wait);
 		CHECK(request_of(g_requests.noted)->end > device_said() ||
+		      g_requests.chan->halt.awaits_cause ||
 		      g_device.turns - g_device.word_at <= TURNS);
 		break;
 	case 0:

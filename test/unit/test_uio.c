@@ -200,7 +200,7 @@ physical_addresses_that_are_asked_for_take_hugepages(void **state)
 	(void)state;
 	g_hugepages = false;
 	assert_int_equal(start_env("pa"), -ENOTSUP);
-	assert_logged("vm.nr_hugepages");
+	assert_logged("/hugepages-2048kB/nr_hugepages");
 	g_hugepages = true;
 	spdk_env_opts_init(&opts);
 	opts.iova_mode = "pa";
@@ -400,6 +400,37 @@ a_child_has_nothing_of_it(void **state)
 	end_holder(child);
 }
 
+static bool g_detaches;
+
+/** Of the program, and older than any device. */
+static void
+in_child(void)
+{
+	if (g_detaches) {
+		alarm(30);
+		spdk_pci_device_detach(g_device[0]);
+	}
+}
+
+static void
+a_child_detaches_as_soon_as_it_is_there(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	start();
+	assert_int_equal(map_bar(0, 0), 0);
+	g_detaches = true;
+	child = fork();
+	if (child == 0) {
+		_exit(0);
+	}
+	g_detaches = false;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 /** The command register: bit 10 stops INTx (section 2). */
 static uint16_t
 command(void)
@@ -470,9 +501,11 @@ main(void)
 		WITH_MACHINE(a_kernel_that_is_locked_down_is_named),
 		WITH_MACHINE(a_function_is_reset_where_it_can_be),
 		WITH_MACHINE(a_child_has_nothing_of_it),
+		WITH_MACHINE(a_child_detaches_as_soon_as_it_is_there),
 		WITH_MACHINE(interrupts_are_heard_of_by_the_uio_device),
 		WITH_MACHINE(a_command_register_that_cannot_be_reached_is_no_interrupt),
 	};
 
+	pthread_atfork(NULL, NULL, in_child);
 	return cmocka_run_group_tests_name("uio", tests, NULL, NULL);
 }
