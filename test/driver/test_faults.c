@@ -312,7 +312,8 @@ reset_never_ends(void **state)
 	assert_ended(3, UDMA_IOAT_FAILED);
 	assert_failed(-EIO);
 	/* It may not master the bus, so that nothing is written to what others use. */
-	assert_int_equal(udma_emu_cfg_read(g_rig->function.emu, 4, &command, 2), 0);
+	assert_int_equal(g_rig->function.device.cfg_read(&g_rig->function.device, &command, 2, 4),
+			 0);
 	assert_int_equal(command & 4, 0);
 	assert_int_equal(udma_ioat_reset(g_chan), -EIO);
 	RIG_SET(g_rig, ignore_reset, false);

@@ -506,7 +506,8 @@ detach_from_an_engine_that_cannot_be_reset(void **state)
 	assert_int_equal(g_called, 0);
 	assert_int_equal(g_status, UDMA_IOAT_ABORTED);
 	/* Bus mastering is off, so that nothing is written to what has been freed. */
-	assert_int_equal(udma_emu_cfg_read(g_rig->function.emu, 4, &command, 2), 0);
+	assert_int_equal(g_rig->function.device.cfg_read(&g_rig->function.device, &command, 2, 4),
+			 0);
 	assert_int_equal(command & 4, 0);
 	spdk_free(memory);
 	RIG_SET(g_rig, ignore_reset, false);
@@ -879,7 +880,7 @@ start_foreign_ring(uint8_t *ring, uint64_t *completion, uint32_t size, uint16_t 
 		desc[i * 8 + 3] = (uintptr_t)ring + (i + 1) % 4 * 64;
 	}
 	rig_pause(g_rig);
-	udma_emu_cfg_write(g_rig->function.emu, 4, (uint16_t[]){6}, 2);
+	g_rig->function.device.cfg_write(&g_rig->function.device, (uint16_t[]){6}, 2, 4);
 	rig_poke(g_rig, BAR_CHANCTRL, 2, chanctrl);
 	rig_poke(g_rig, BAR_CHANCMP, 8, (uintptr_t)completion);
 	rig_poke(g_rig, BAR_CHAINADDR, 8, (uintptr_t)ring);
@@ -979,7 +980,7 @@ static void
 left_without_bus_mastering(void **state)
 {
 	(void)state;
-	udma_emu_cfg_write(g_rig->function.emu, 4, (uint16_t[]){0}, 2);
+	g_rig->function.device.cfg_write(&g_rig->function.device, (uint16_t[]){0}, 2, 4);
 	assert_brought_up();
 }
 
@@ -1065,7 +1066,8 @@ __wrap_spdk_free(void *buf)
 	uint16_t command;
 
 	if (g_watch_frees && buf != NULL && (rig_read64(g_rig, BAR_CHANSTS) & 7) != 3 &&
-	    udma_emu_cfg_read(g_rig->function.emu, 4, &command, 2) == 0 && command & 4) {
+	    g_rig->function.device.cfg_read(&g_rig->function.device, &command, 2, 4) == 0 &&
+	    command & 4) {
 		g_freed_under_the_engine++;
 	}
 	__real_spdk_free(buf);
@@ -1097,7 +1099,7 @@ a_dead_process_ring_is_not_carried_on(void **state)
 	rig_poke(g_rig, BAR_DMACOUNT, 2, 60000);
 	rig_step(g_rig, 10);
 	/* The kernel has taken bus mastering away from the process that was killed. */
-	udma_emu_cfg_write(g_rig->function.emu, 4, (uint16_t[]){2}, 2);
+	g_rig->function.device.cfg_write(&g_rig->function.device, (uint16_t[]){2}, 2, 4);
 	memset(ring + 1024, 0, 8);
 	memset(ring + 2048, 0x11, 8);
 	memset(ring + 3072, 0x22, 8);
