@@ -619,7 +619,8 @@ settle(void)
 	struct udma_ioat_stats stats;
 
 	device_behave();
-	for (unsigned i = 0; i < 400 && g_requests.chan != NULL && !has_failed(); i++) {
+	/* The cause of a halt is awaited for a second (stall.c), each of these is a millisecond. */
+	for (unsigned i = 0; i < 4000 && g_requests.chan != NULL && !has_failed(); i++) {
 		uint64_t told = g_requests.errors + g_requests.calls;
 
 		flush(); /* callbacks may have built more */
