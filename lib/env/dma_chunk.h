@@ -16,6 +16,10 @@
 /** The hugepages of chunks, whatever size the kernel's default is; 'udma setup' makes these. */
 #define UDMA_HUGE_SHIFT  21
 #define UDMA_HUGE_FOLDER "hugepages-2048kB" /* their name in sysfs */
+/** How to come by some, for a message. */
+#define UDMA_HUGE_WAY                                                                              \
+	"('udma setup', or write how many to /sys/kernel/mm/hugepages/" UDMA_HUGE_FOLDER           \
+	"/nr_hugepages)"
 
 /** Chunks are multiples of this, and aligned to it, so that hugepages fit. */
 #define UDMA_DMA_CHUNK_ALIGN ((size_t)1 << UDMA_HUGE_SHIFT)

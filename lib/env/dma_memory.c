@@ -180,8 +180,7 @@ way_out(int rc)
 	case -ENOSPC:
 		return udma_iova_kind() == UDMA_IOVA_PA
 			       ? "devices see physical addresses, which takes hugepages: provide "
-				 "more ('udma setup', or write how many to "
-				 "/sys/kernel/mm/hugepages/" UDMA_HUGE_FOLDER "/nr_hugepages)"
+				 "more " UDMA_HUGE_WAY
 			       : "free some, or provide more hugepages";
 	case -EAGAIN:
 		return "other threads took each room for it; try again";

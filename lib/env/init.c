@@ -72,9 +72,7 @@ check_physical(const struct spdk_env_opts *opts)
 	}
 	if (!udma_dma_chunk_huge_is_possible()) {
 		SPDK_ERRLOG("iova_mode \"pa\" takes hugepages of 2 MiB, and there is none to be "
-			    "had: provide some ('udma setup', or write how many to "
-			    "/sys/kernel/mm/hugepages/" UDMA_HUGE_FOLDER "/nr_hugepages), or leave "
-			    "iova_mode open\n");
+			    "had: provide some " UDMA_HUGE_WAY ", or leave iova_mode open\n");
 		return -ENOTSUP;
 	}
 	return 0;

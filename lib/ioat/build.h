@@ -99,6 +99,13 @@ int udma_ioat_build_copyv(struct spdk_ioat_chan *chan, const struct udma_ioat_op
 int udma_ioat_build_parity(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op,
 			   struct udma_ioat_listener listener);
 
+/** Whether a request is one of P+Q; the others that parity.c builds are XOR. */
+static inline bool
+udma_ioat_is_pq(const struct udma_ioat_op *op)
+{
+	return op->kind == UDMA_IOAT_OP_PQ || op->kind == UDMA_IOAT_OP_PQ_CHECK;
+}
+
 /** Builds a request of any kind and with any flags. \return 0; a negative errno, as its function.
  */
 int udma_ioat_build(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op);

@@ -223,8 +223,8 @@ udma_ioat_is_outstanding(const struct spdk_ioat_chan *chan)
  * address: that of the last one (section 9). UDMA_IOAT_NOT_OUTSTANDING: it is none of theirs.
  */
 static inline uint64_t
-udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t address, uint64_t completed,
-			  uint64_t announced)
+udma_ioat_newly_between(const struct spdk_ioat_chan *chan, uint64_t address, uint64_t completed,
+			uint64_t announced)
 {
 	uint64_t into = (address & SPDK_IOAT_CHANSTS_COMPLETED_DESCRIPTOR_MASK) - chan->ring_iova;
 	uint64_t newly;
@@ -234,6 +234,13 @@ udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t address, u
 	}
 	newly = (into / sizeof(union spdk_ioat_hw_desc) - completed + 1) & UDMA_IOAT_RING_MASK;
 	return newly > announced - completed ? UDMA_IOAT_NOT_OUTSTANDING : newly;
+}
+
+/** Likewise, on the channel's thread. */
+static inline uint64_t
+udma_ioat_newly_completed(const struct spdk_ioat_chan *chan, uint64_t address)
+{
+	return udma_ioat_newly_between(chan, address, chan->completed, chan->announced);
 }
 
 /**
@@ -332,8 +339,12 @@ int udma_ioat_watch(struct spdk_ioat_chan *chan);
 bool udma_ioat_take_idle_status(struct spdk_ioat_chan *chan, uint64_t status);
 /** Descriptors are outstanding: the next poll looks at the status register, whatever the time. */
 void udma_ioat_look_now(struct spdk_ioat_chan *chan);
-/** The completion word says HALTED: recovers, now or as soon as a later look finds the cause. */
-void udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool address_is_known);
+/**
+ * The completion word says HALTED: recovers, now or as soon as a later look finds the cause.
+ * Callbacks run when the engine goes on, for they may wait for it (quiesce.c). \return what a poll
+ * returns; the channel may be gone then.
+ */
+int udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool address_is_known);
 
 /* record.c */
 

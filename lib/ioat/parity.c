@@ -41,12 +41,6 @@ struct piece {
 	uint64_t p, q;
 };
 
-static bool
-is_pq(const struct udma_ioat_op *op)
-{
-	return op->kind == UDMA_IOAT_OP_PQ || op->kind == UDMA_IOAT_OP_PQ_CHECK;
-}
-
 /** Translates an operand, and shortens the piece to what is contiguous of it. */
 static uint64_t
 locate(struct spdk_ioat_chan *chan, unsigned operand, const void *start, uint64_t done,
@@ -91,7 +85,7 @@ control_of(const struct udma_ioat_op *op)
 	uint32_t control = code << UDMA_IOAT_CONTROL_OP_SHIFT | (op->source_count - 2)
 									<< SRC_CNT_SHIFT;
 
-	if (is_pq(op)) {
+	if (udma_ioat_is_pq(op)) {
 		control |= (op->dst == NULL ? P_DISABLE : 0) | (op->q == NULL ? Q_DISABLE : 0);
 	}
 	return control;
@@ -149,7 +143,7 @@ write_piece(struct spdk_ioat_chan *chan, uint64_t position, const struct udma_io
 	/* P, or XOR's result, is where a copy has its destination. */
 	udma_ioat_write_descriptor(chan, position, (uint32_t)piece->bytes, control,
 				   piece->source[0], piece->p);
-	if (is_pq(op)) {
+	if (udma_ioat_is_pq(op)) {
 		write_pq(chan, position, piece, op);
 	} else {
 		write_xor(chan, position, piece);
@@ -160,14 +154,14 @@ write_piece(struct spdk_ioat_chan *chan, uint64_t position, const struct udma_io
 static unsigned
 slots_of(const struct udma_ioat_op *op)
 {
-	return op->source_count > (is_pq(op) ? 3 : 5) ? 2 : 1;
+	return op->source_count > (udma_ioat_is_pq(op) ? 3 : 5) ? 2 : 1;
 }
 
 int
 udma_ioat_build_parity(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op,
 		       struct udma_ioat_listener listener)
 {
-	unsigned needed = is_pq(op) ? UDMA_IOAT_CAN_PQ : UDMA_IOAT_CAN_XOR;
+	unsigned needed = udma_ioat_is_pq(op) ? UDMA_IOAT_CAN_PQ : UDMA_IOAT_CAN_XOR;
 	struct piece piece = {0};
 	uint64_t position = chan->head;
 	unsigned slots = slots_of(op);

@@ -47,12 +47,12 @@ reached(const struct spdk_ioat_chan *chan, enum source source)
 				  : __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 	} while (completed != __atomic_load_n(&chan->completed, __ATOMIC_ACQUIRE));
 
-	newly = udma_ioat_newly_completed(chan, address, completed, announced);
+	newly = udma_ioat_newly_between(chan, address, completed, announced);
 	if (source == COMPLETION_WORD && udma_ioat_is_far(newly)) {
 		/* What an idle engine shows is all that was announced, and not of another lap. */
 		address = read_chansts(chan->bar);
 		newly = (address & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_IDLE
-				? udma_ioat_newly_completed(chan, address, completed, announced)
+				? udma_ioat_newly_between(chan, address, completed, announced)
 				: UDMA_IOAT_NOT_OUTSTANDING;
 	}
 	return newly == UDMA_IOAT_NOT_OUTSTANDING ? completed : completed + newly;

@@ -257,8 +257,7 @@ take_last_word(struct spdk_ioat_chan *chan)
 {
 	uint64_t word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
 
-	if (!udma_ioat_is_far(
-		    udma_ioat_newly_completed(chan, word, chan->completed, chan->announced))) {
+	if (!udma_ioat_is_far(udma_ioat_newly_completed(chan, word))) {
 		udma_ioat_advance(chan, word);
 	}
 }

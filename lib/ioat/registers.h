@@ -73,6 +73,20 @@ read_halves(volatile uint32_t *half)
 }
 
 static inline void
+write_1(volatile uint8_t *reg, uint8_t value)
+{
+	before_register_write();
+	spdk_mmio_write_1(reg, value);
+}
+
+static inline void
+write_2(volatile uint16_t *reg, uint16_t value)
+{
+	before_register_write();
+	spdk_mmio_write_2(reg, value);
+}
+
+static inline void
 write_4(volatile uint32_t *reg, uint32_t value)
 {
 	before_register_write();
@@ -106,8 +120,7 @@ read_dmacapability(udma_bar *bar)
 static inline void
 write_intrctrl(udma_bar *bar, uint8_t value)
 {
-	before_register_write();
-	spdk_mmio_write_1(REGISTER(bar, uint8_t, intrctrl), value);
+	write_1(REGISTER(bar, uint8_t, intrctrl), value);
 }
 
 static inline uint16_t
@@ -120,8 +133,7 @@ read_intrdelay(udma_bar *bar)
 static inline void
 write_intrdelay(udma_bar *bar, unsigned us)
 {
-	before_register_write();
-	spdk_mmio_write_2(REGISTER(bar, uint16_t, intrdelay), (uint16_t)(INTRDELAY_SUPPORTED | us));
+	write_2(REGISTER(bar, uint16_t, intrdelay), (uint16_t)(INTRDELAY_SUPPORTED | us));
 }
 
 /** Clears it, too. */
@@ -134,8 +146,7 @@ read_attnstatus(udma_bar *bar)
 static inline void
 write_chanctrl(udma_bar *bar, uint16_t value)
 {
-	before_register_write();
-	spdk_mmio_write_2(REGISTER(bar, uint16_t, chanctrl), value);
+	write_2(REGISTER(bar, uint16_t, chanctrl), value);
 }
 
 static inline uint8_t
@@ -147,8 +158,7 @@ read_chancmd(udma_bar *bar)
 static inline void
 write_chancmd(udma_bar *bar, uint8_t value)
 {
-	before_register_write();
-	spdk_mmio_write_1(REGISTER(bar, uint8_t, chancmd), value);
+	write_1(REGISTER(bar, uint8_t, chancmd), value);
 }
 
 /**

@@ -28,22 +28,17 @@ same_bytes(const struct iovec *a, unsigned a_count, const struct iovec *b, unsig
 }
 
 static bool
-is_pq(const struct udma_ioat_op *op)
-{
-	return op->kind == UDMA_IOAT_OP_PQ || op->kind == UDMA_IOAT_OP_PQ_CHECK;
-}
-
-static bool
 is_parity(const struct udma_ioat_op *op)
 {
-	return is_pq(op) || op->kind == UDMA_IOAT_OP_XOR || op->kind == UDMA_IOAT_OP_XOR_CHECK;
+	return udma_ioat_is_pq(op) || op->kind == UDMA_IOAT_OP_XOR ||
+	       op->kind == UDMA_IOAT_OP_XOR_CHECK;
 }
 
 /** \return what is wrong with a request's operands; NULL. */
 static const char *
 wrong_with(const struct udma_ioat_op *op)
 {
-	bool pq = is_pq(op);
+	bool pq = udma_ioat_is_pq(op);
 
 	switch (op->kind) {
 	case UDMA_IOAT_OP_COPY:
@@ -97,7 +92,7 @@ bare(const struct udma_ioat_op *op)
 		used.sources = NULL;
 		used.source_count = 0;
 	}
-	if (!is_pq(op)) {
+	if (!udma_ioat_is_pq(op)) {
 		used.q = NULL;
 	}
 	if (used.q == NULL) {

@@ -97,13 +97,6 @@ udma_ioat_accept(struct spdk_ioat_chan *chan)
 	chan->cap = UINT64_MAX;
 }
 
-/** \return how many descriptors more have succeeded, by an address; UDMA_IOAT_NOT_OUTSTANDING. */
-static inline uint64_t
-newly_completed(const struct spdk_ioat_chan *chan, uint64_t address)
-{
-	return udma_ioat_newly_completed(chan, address, chan->completed, chan->announced);
-}
-
 static inline __attribute__((always_inline)) void
 advance(struct spdk_ioat_chan *chan, uint64_t newly)
 {
@@ -119,7 +112,7 @@ advance(struct spdk_ioat_chan *chan, uint64_t newly)
 bool
 udma_ioat_advance(struct spdk_ioat_chan *chan, uint64_t address)
 {
-	uint64_t newly = newly_completed(chan, address);
+	uint64_t newly = udma_ioat_newly_completed(chan, address);
 
 	if (newly == UDMA_IOAT_NOT_OUTSTANDING) {
 		return false;
@@ -333,11 +326,9 @@ take_odd_completion(struct spdk_ioat_chan *chan, uint64_t word, uint64_t newly)
 	chan->stalled = false;
 	if (!chan->failed && word == SPDK_IOAT_CHANSTS_HALTED) {
 		/* Nothing was good since the engine was armed (section 9). */
-		udma_ioat_meet_halt(chan, chan->completed == chan->base);
-		if (chan->halt.awaits_cause) {
-			return 0;
-		}
-	} else if (!chan->failed) {
+		return udma_ioat_meet_halt(chan, chan->completed == chan->base);
+	}
+	if (!chan->failed) {
 		udma_ioat_fail(chan, UDMA_IOAT_UNKNOWN,
 			       "the completion word holds an address that is not outstanding");
 	}
@@ -349,7 +340,7 @@ static inline __attribute__((always_inline)) int
 take_completion(struct spdk_ioat_chan *chan, uint64_t word)
 {
 	unsigned state = word & SPDK_IOAT_CHANSTS_STATUS;
-	uint64_t newly = newly_completed(chan, word);
+	uint64_t newly = udma_ioat_newly_completed(chan, word);
 
 	if (spdk_unlikely(newly > UDMA_IOAT_NEAR)) {
 		return take_odd_completion(chan, word, newly);
@@ -358,12 +349,7 @@ take_completion(struct spdk_ioat_chan *chan, uint64_t word)
 	chan->stalled = false;
 	advance(chan, newly);
 	if (spdk_unlikely(state == SPDK_IOAT_CHANSTS_HALTED) && !chan->failed) {
-		udma_ioat_meet_halt(chan, true);
-		if (chan->halt.awaits_cause) {
-			/* Callbacks run when the engine goes on: they may wait for it (quiesce.c).
-			 */
-			return 0;
-		}
+		return udma_ioat_meet_halt(chan, true);
 	}
 	return report(chan);
 }

@@ -20,9 +20,8 @@
 
 /* ---- The cause of a halt ---- */
 
-/** \return whether the channel has been dealt with. No look counts for more than an eighth: see
- * hangs(). */
-static bool
+/** \return what a poll returns. No look counts for more than an eighth: see hangs(). */
+static int
 look_for_cause(struct spdk_ioat_chan *chan)
 {
 	struct udma_ioat_halt *halt = &chan->halt;
@@ -33,7 +32,7 @@ look_for_cause(struct spdk_ioat_chan *chan)
 	if ((chan->seen & SPDK_IOAT_CHANSTS_STATUS) != SPDK_IOAT_CHANSTS_HALTED) {
 		/* There has been another word since: the engine goes on. */
 		halt->awaits_cause = false;
-		return false;
+		return 0;
 	}
 	halt->waited += spdk_min(now - halt->looked_at, limit / 8);
 	halt->looked_at = now;
@@ -44,7 +43,7 @@ look_for_cause(struct spdk_ioat_chan *chan)
 		if (chan->waiting.on) {
 			udma_ioat_kick(&chan->waiting);
 		}
-		return false;
+		return 0;
 	}
 	if (chanerr == 0 && halt->causeless < CAUSELESS_LIMIT) {
 		halt->causeless++;
@@ -54,7 +53,7 @@ look_for_cause(struct spdk_ioat_chan *chan)
 	if (chanerr != 0 || !udma_ioat_take_idle_status(chan, read_chansts(chan->bar))) {
 		udma_ioat_recover(chan, halt->at_known_address, chanerr);
 	}
-	return true;
+	return udma_ioat_report(chan);
 }
 
 /**
@@ -62,19 +61,19 @@ look_for_cause(struct spdk_ioat_chan *chan)
  * emulated by a thread, when that has its turn. Until then they may be as the last reset has left
  * them, HALTED and without a cause. Polls do not wait for it: they come back to it.
  */
-void __attribute__((cold)) udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool address_is_known)
+int __attribute__((cold)) udma_ioat_meet_halt(struct spdk_ioat_chan *chan, bool address_is_known)
 {
 	if (!udma_ioat_is_outstanding(chan)) {
 		/* Nobody is to blame: what is announced behind it is not to be taken for the cause.
 		 */
 		udma_ioat_recover(chan, address_is_known, read_chanerr(chan->bar));
-		return;
+		return udma_ioat_report(chan);
 	}
 	chan->halt.awaits_cause = true;
 	chan->halt.at_known_address = address_is_known;
 	chan->halt.looked_at = spdk_get_ticks();
 	chan->halt.waited = 0;
-	look_for_cause(chan);
+	return look_for_cause(chan);
 }
 
 /* ---- No word ---- */
@@ -123,17 +122,11 @@ recover_by_status(struct spdk_ioat_chan *chan, uint64_t status)
 	udma_ioat_recover(chan, known, read_chanerr(chan->bar));
 }
 
-static uint64_t
-newly_completed(const struct spdk_ioat_chan *chan, uint64_t address)
-{
-	return udma_ioat_newly_completed(chan, address, chan->completed, chan->announced);
-}
-
 bool
 udma_ioat_take_idle_status(struct spdk_ioat_chan *chan, uint64_t status)
 {
 	if ((status & SPDK_IOAT_CHANSTS_STATUS) != SPDK_IOAT_CHANSTS_IDLE ||
-	    newly_completed(chan, status) != chan->announced - chan->completed ||
+	    udma_ioat_newly_completed(chan, status) != chan->announced - chan->completed ||
 	    !is_whole(chan, status)) {
 		return false;
 	}
@@ -155,7 +148,7 @@ static bool
 hangs(struct spdk_ioat_chan *chan, uint64_t status, uint64_t passed)
 {
 	uint64_t limit = udma_ioat_ticks_of_us(udma_ioat_hang_us);
-	uint64_t newly = newly_completed(chan, status);
+	uint64_t newly = udma_ioat_newly_completed(chan, status);
 
 	/* Any change is progress: one that is late, and behind what has completed, looks far ahead
 	 * in a full ring. */
@@ -176,7 +169,7 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 	uint32_t chanerr = 0;
 
 	if (chan->halt.awaits_cause) {
-		return look_for_cause(chan) ? udma_ioat_report(chan) : 0;
+		return look_for_cause(chan);
 	}
 	status = read_chansts(chan->bar);
 	word = __atomic_load_n(chan->completion, __ATOMIC_ACQUIRE);
@@ -190,7 +183,7 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 		state = status & SPDK_IOAT_CHANSTS_STATUS;
 	}
 	/* It may have been stored since the poll loaded it, just before the halt. */
-	if (word != chan->seen && !udma_ioat_is_far(newly_completed(chan, word))) {
+	if (word != chan->seen && !udma_ioat_is_far(udma_ioat_newly_completed(chan, word))) {
 		return udma_ioat_take_completion(chan, word);
 	}
 	if (status == UINT64_MAX || spdk_pci_device_is_removed(chan->device)) {

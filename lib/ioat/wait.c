@@ -70,8 +70,7 @@ tick_of(const struct spdk_ioat_chan *chan)
 	/* A word that is not believed (ring.c) has interrupted, and is true if there is no other.
 	 */
 	if (chan->completed < waiting->silent_until ||
-	    udma_ioat_is_far(
-		    udma_ioat_newly_completed(chan, word, chan->completed, chan->announced))) {
+	    udma_ioat_is_far(udma_ioat_newly_completed(chan, word))) {
 		return waiting->nap_us;
 	}
 	/* A hang is found by looks (stall.c), of which each counts for an eighth of the limit at

@@ -58,14 +58,22 @@ resource_path(const struct udma_pci_real *real, unsigned bar, char *path, size_t
 	return udma_sysfs_path(path, size, DEVICE "/resource%u", real->name, bar);
 }
 
+/** \return 0: this user may have the registers, whose file is `path`; a negative errno. */
+static int
+ask_access(const struct udma_pci_real *real, char *path, size_t size)
+{
+	int rc = resource_path(real, 0, path, size);
+
+	return rc == 0 && faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0 ? -errno : rc;
+}
+
 bool
 udma_uio_is_usable(const struct udma_pci_real *real)
 {
 	char path[PATH_MAX], name[32];
 
 	return !is_translated(real) && uio_name(real, name, sizeof(name)) == 0 &&
-	       resource_path(real, 0, path, sizeof(path)) == 0 &&
-	       faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0;
+	       ask_access(real, path, sizeof(path)) == 0;
 }
 
 /** Says why a file could not be opened. \return `rc`. */
@@ -87,12 +95,9 @@ static int
 check_access(const struct udma_pci_real *real)
 {
 	char path[PATH_MAX];
-	int rc = resource_path(real, 0, path, sizeof(path));
+	int rc = ask_access(real, path, sizeof(path));
 
-	if (rc == 0 && faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0) {
-		rc = log_not_opened(real, path, -errno);
-	}
-	return rc;
+	return rc != 0 ? log_not_opened(real, path, rc) : 0;
 }
 
 static int
