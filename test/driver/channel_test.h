@@ -117,6 +117,19 @@ teardown(void **state)
 	return 0;
 }
 
+/** One that succeeds, for a list. */
+static inline struct udma_ioat_op
+copy_op(unsigned i, unsigned flags)
+{
+	return (struct udma_ioat_op){.kind = UDMA_IOAT_OP_COPY,
+				     .flags = flags,
+				     .cb = on_end,
+				     .cb_arg = &g_ended[i],
+				     .dst = g_memory,
+				     .src = g_memory + 4096,
+				     .nbytes = 64};
+}
+
 /** Builds one that succeeds. */
 static inline void
 build(unsigned i, unsigned flags)
@@ -182,6 +195,15 @@ poll_for_error(void)
 		rc = spdk_ioat_process_events(g_chan);
 	} while (rc >= 0);
 	return rc;
+}
+
+static inline struct udma_ioat_stats
+stats_now(void)
+{
+	struct udma_ioat_stats stats;
+
+	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
+	return stats;
 }
 
 /** The channel is out of use with `error`, until it is reset. */

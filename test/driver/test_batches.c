@@ -10,27 +10,6 @@
 /** Not registered. */
 static uint8_t g_stranger[4096];
 
-static struct udma_ioat_op
-copy_op(unsigned i, unsigned flags)
-{
-	return (struct udma_ioat_op){.kind = UDMA_IOAT_OP_COPY,
-				     .flags = flags,
-				     .cb = on_end,
-				     .cb_arg = &g_ended[i],
-				     .dst = g_memory,
-				     .src = g_memory + 4096,
-				     .nbytes = 64};
-}
-
-static struct udma_ioat_stats
-stats_now(void)
-{
-	struct udma_ioat_stats stats;
-
-	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
-	return stats;
-}
-
 /* ---- Batches ---- */
 
 static void

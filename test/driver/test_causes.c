@@ -7,15 +7,6 @@
 
 #include "channel_test.h"
 
-static uint64_t
-recoveries(void)
-{
-	struct udma_ioat_stats stats;
-
-	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
-	return stats.recoveries;
-}
-
 /** The device stops, and what it shows in CHANERR is nothing yet. */
 static void
 hide_the_cause(void)
@@ -36,10 +27,10 @@ halt_with_nothing_outstanding(void **state)
 	hide_the_cause();
 	poll_until(1);
 	assert_ended(0, UDMA_IOAT_OK);
-	assert_int_equal(recoveries(), 1);
+	assert_int_equal(stats_now().recoveries, 1);
 	/* It is none of the next request's, when it shows. */
 	assert_works(10);
-	assert_int_equal(recoveries(), 1);
+	assert_int_equal(stats_now().recoveries, 1);
 }
 
 static int g_rc;
@@ -110,7 +101,7 @@ engine_that_goes_on(void **state)
 	for (unsigned i = 0; i <= 40; i++) {
 		assert_ended(i, UDMA_IOAT_OK);
 	}
-	assert_int_equal(recoveries(), 0);
+	assert_int_equal(stats_now().recoveries, 0);
 	rig_resume(g_rig);
 }
 
@@ -128,7 +119,7 @@ engine_that_is_done(void **state)
 	poll_until(2);
 	assert_ended(0, UDMA_IOAT_OK);
 	assert_ended(1, UDMA_IOAT_OK);
-	assert_int_equal(recoveries(), 0);
+	assert_int_equal(stats_now().recoveries, 0);
 	rig_resume(g_rig);
 	assert_works(10);
 }

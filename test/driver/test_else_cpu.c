@@ -11,15 +11,6 @@
 
 static uint8_t g_stranger[4096]; /* not registered */
 
-static struct udma_ioat_stats
-stats_now(void)
-{
-	struct udma_ioat_stats stats;
-
-	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
-	return stats;
-}
-
 /** Builds a copy from memory that no engine reaches: the CPU's. */
 static void
 build_strange(unsigned i, void *dst, unsigned flags)

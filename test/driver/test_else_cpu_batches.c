@@ -28,13 +28,10 @@ __wrap_calloc(size_t count, size_t size)
 static struct udma_ioat_op
 op(unsigned i, enum udma_ioat_op_kind kind)
 {
-	return (struct udma_ioat_op){.kind = kind,
-				     .flags = UDMA_IOAT_ELSE_CPU,
-				     .cb = on_end,
-				     .cb_arg = &g_ended[i],
-				     .dst = g_memory,
-				     .src = g_memory + 4096,
-				     .nbytes = 64};
+	struct udma_ioat_op copy = copy_op(i, UDMA_IOAT_ELSE_CPU);
+
+	copy.kind = kind;
+	return copy;
 }
 
 /** A copy of `pieces` bytes, each of them a piece. */
@@ -51,15 +48,6 @@ scattered(unsigned i, unsigned pieces)
 	copyv.src_list = g_pieces;
 	copyv.dst_count = copyv.src_count = pieces;
 	return copyv;
-}
-
-static struct udma_ioat_stats
-stats_now(void)
-{
-	struct udma_ioat_stats stats;
-
-	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
-	return stats;
 }
 
 /** Nothing of a batch is left. */

@@ -450,15 +450,6 @@ halt_without_showing_why(unsigned i)
 	RIG_SET(g_rig, resume_at_command, true);
 }
 
-static uint64_t
-recoveries(void)
-{
-	struct udma_ioat_stats stats;
-
-	udma_ioat_get_stats(g_chan, &stats, sizeof(stats));
-	return stats.recoveries;
-}
-
 static void
 cause_of_a_halt_is_shown_late(void **state)
 {
@@ -474,7 +465,7 @@ cause_of_a_halt_is_shown_late(void **state)
 	event.fd = udma_ioat_get_fd(g_chan);
 	assert_int_equal(udma_ioat_before_sleep(g_chan), 0);
 	assert_int_equal(poll(&event, 1, 0), 1);
-	assert_int_equal(recoveries(), 0);
+	assert_int_equal(stats_now().recoveries, 0);
 	rig_poke(g_rig, BAR_CHANERR, 4, 0x200);
 	assert_int_equal(spdk_ioat_process_events(g_chan), 1);
 	assert_ended(0, UDMA_IOAT_BAD_DESTINATION);
@@ -495,7 +486,7 @@ causes_that_are_never_shown(void **state)
 		assert_ended(i + 1, UDMA_IOAT_OK);
 		/* Each time it is waited for half as long. */
 		assert_int_equal(g_chan->halt.causeless, i / 2 + 1);
-		assert_int_equal(recoveries(), i / 2 + 1);
+		assert_int_equal(stats_now().recoveries, i / 2 + 1);
 	}
 	assert_works(10);
 }
