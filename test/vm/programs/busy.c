@@ -6,26 +6,12 @@
  * The ring is never empty: whenever this is killed, the engine is in the middle of something.
  */
 
-#include "spdk/ioat.h"
+#include "probe.h"
 
 #define BYTES (256u << 10)
 #define DEPTH 32u
 
 static uint64_t g_completed;
-
-static bool
-want(void *ctx, struct spdk_pci_device *device)
-{
-	(void)device;
-	return *(struct spdk_ioat_chan **)ctx == NULL;
-}
-
-static void
-keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
-{
-	(void)device;
-	*(struct spdk_ioat_chan **)ctx = chan;
-}
 
 static void
 count(void *arg)
@@ -69,12 +55,11 @@ copy(struct spdk_ioat_chan *chan, uint8_t *memory, int fd)
 int
 main(int argc, char **argv)
 {
-	struct spdk_ioat_chan *chan = NULL;
+	struct spdk_ioat_chan *chan;
 	uint8_t *memory;
 	int fd;
 
-	if (argc != 2 || spdk_env_init(NULL) != 0 || spdk_ioat_probe(&chan, want, keep) != 0 ||
-	    chan == NULL) {
+	if (argc != 2 || (chan = probe_first()) == NULL) {
 		return 1;
 	}
 	fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0644);

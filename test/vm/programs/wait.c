@@ -7,25 +7,11 @@
 
 #include <sys/epoll.h>
 
-#include "spdk/ioat.h"
+#include "probe.h"
 #include "udma/ioat.h"
 
 /* One descriptor: the function delays each so long that the program sleeps. */
 #define BYTES (64u << 10)
-
-static bool
-want(void *ctx, struct spdk_pci_device *device)
-{
-	(void)device;
-	return *(struct spdk_ioat_chan **)ctx == NULL;
-}
-
-static void
-keep(void *ctx, struct spdk_pci_device *device, struct spdk_ioat_chan *chan)
-{
-	(void)device;
-	*(struct spdk_ioat_chan **)ctx = chan;
-}
 
 static void
 count(void *arg, const struct udma_ioat_result *result)
@@ -105,13 +91,12 @@ print_interrupts(void)
 int
 main(int argc, char **argv)
 {
-	struct spdk_ioat_chan *chan = NULL;
+	struct spdk_ioat_chan *chan;
 	struct epoll_event event = {.events = EPOLLIN};
 	int loop = epoll_create1(0), rc;
 	uint8_t *memory;
 
-	if (argc != 2 || spdk_env_init(NULL) != 0 || spdk_ioat_probe(&chan, want, keep) != 0 ||
-	    chan == NULL) {
+	if (argc != 2 || (chan = probe_first()) == NULL) {
 		return 1;
 	}
 	memory = spdk_dma_zmalloc(2 * BYTES, 4096, NULL);
