@@ -30,8 +30,12 @@
 
 /* ---- Ready to sleep ---------------------------------------------------------------------- */
 
-/** Lets the device send the next interrupt. When it returns silicon knows. */
-static void
+/**
+ * Lets the device send the next interrupt. When it returns silicon knows.
+ *
+ * \return whether the engine has halted with something to do: it need not interrupt for that.
+ */
+static bool
 arm(struct spdk_ioat_chan *chan)
 {
 	struct udma_ioat_waiting *waiting = &chan->waiting;
@@ -47,17 +51,28 @@ arm(struct spdk_ioat_chan *chan)
 			udma_pci_interrupts_again(chan->device);
 		}
 	}
-	waiting->armed = true;
 	/* A read does not overtake the write, and its answer none of what the engine has stored
 	 * before it: the completion word that is loaded next. */
 	status = read_chansts(chan->bar);
 	spdk_rmb();
-	if (udma_ioat_is_outstanding(chan) &&
-	    (status & SPDK_IOAT_CHANSTS_STATUS) == SPDK_IOAT_CHANSTS_HALTED) {
+	waiting->armed = !udma_ioat_is_outstanding(chan) ||
+			 (status & SPDK_IOAT_CHANSTS_STATUS) != SPDK_IOAT_CHANSTS_HALTED;
+	return !waiting->armed;
+}
+
+/** A poll that finds a halt even if only the status shows it. */
+static int
+poll_at_halt(struct spdk_ioat_chan *chan)
+{
+	/* Completions first: while they come, a poll does not look. With something to tell of, the
+	 * next time asks again. */
+	int rc = spdk_ioat_process_events(chan);
+
+	if (rc == 0 && !chan->detached && udma_ioat_is_outstanding(chan)) {
 		udma_ioat_look_now(chan);
-		/* Should the poll find completions before it looks, the next time asks again. */
-		waiting->armed = false;
+		rc = spdk_ioat_process_events(chan);
 	}
+	return rc;
 }
 
 /** \return how often to look while asleep. */
@@ -91,14 +106,15 @@ static int
 get_ready(struct spdk_ioat_chan *chan)
 {
 	struct udma_ioat_waiting *waiting = &chan->waiting;
+	bool halted = false;
 	int rc;
 
 	spdk_ioat_flush(chan);
 	udma_ioat_take_events(chan);
 	if (!waiting->armed && !chan->failed) {
-		arm(chan);
+		halted = arm(chan);
 	}
-	rc = spdk_ioat_process_events(chan);
+	rc = halted ? poll_at_halt(chan) : spdk_ioat_process_events(chan);
 	if (chan->detached) {
 		return rc;
 	}

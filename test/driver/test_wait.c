@@ -585,6 +585,30 @@ a_halt_behind_a_completion_is_not_forgotten(void **state)
 	assert_ended(1, UDMA_IOAT_BAD_DESTINATION);
 }
 
+/** What the poll finds first is part of a request, and so nothing to stay awake for. */
+static void
+a_halt_behind_a_part_of_its_request_is_not_forgotten(void **state)
+{
+	const struct iovec src[] = {{g_memory + 4096, 8}, {g_memory + 4200, 8}, {g_memory, 8}};
+	const struct iovec dst[] = {{g_memory, 8}, {g_memory + 64, 8}, {g_readonly, 8}};
+
+	(void)state;
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	udma_ioat_complete_every(g_chan, 1);
+	rig_pause(g_rig);
+	assert_int_equal(udma_ioat_copyv(g_chan, dst, 3, src, 3, 0, on_end, &g_ended[0]), 0);
+	spdk_ioat_flush(g_chan);
+	rig_step(g_rig, 2);
+	RIG_SET(g_rig, loses_words, true);
+	rig_step(g_rig, 1);
+	RIG_SET(g_rig, loses_words, false);
+	g_rig->function.emu->interrupts.pending = false;
+	RIG_SET(g_rig, resume_at_command, true);
+	assert_int_equal(udma_ioat_before_sleep(g_chan), 1);
+	assert_int_equal(g_ended[0].result.status, UDMA_IOAT_BAD_DESTINATION);
+	assert_int_equal(g_ended[0].result.bytes, 16);
+}
+
 static void
 a_hang_ends_a_wait(void **state)
 {
@@ -830,6 +854,7 @@ main(int argc, char **argv)
 		WITHOUT_TIMER(errors_interrupt_from_the_restart_on),
 		WITHOUT_TIMER(a_halt_without_a_word_wakes_by_its_interrupt),
 		WITHOUT_TIMER(a_halt_behind_a_completion_is_not_forgotten),
+		WITHOUT_TIMER(a_halt_behind_a_part_of_its_request_is_not_forgotten),
 		WITH_TIMER(a_hang_ends_a_wait),
 		WITH_TIMER(a_device_that_goes_ends_a_wait),
 		WITHOUT_TIMER(a_callback_may_detach),

@@ -457,17 +457,18 @@ MUTATIONS = [
 
     # ---- Waiting ----
     bug("wake-up armed too late", WAIT, "wait_steps",
-        "	if (!waiting->armed && !chan->failed) {\n		arm(chan);\n	}\n", "",
+        "	if (!waiting->armed && !chan->failed) {\n		halted = arm(chan);\n	}\n", "",
         "	waiting->slept_at = chan->completed;\n",
         "	if (!waiting->armed && !chan->failed) {\n		arm(chan);\n	}\n"
         "	waiting->slept_at = chan->completed;\n"),
     bug("events are taken in behind the re-arm", WAIT, "wait_steps",
         "	udma_ioat_take_events(chan);\n	if (!waiting->armed && !chan->failed) {\n"
-        "		arm(chan);\n	}\n",
-        "	if (!chan->failed) {\n		arm(chan);\n	}\n	udma_ioat_take_events(chan);\n"),
+        "		halted = arm(chan);\n	}\n",
+        "	if (!chan->failed) {\n		halted = arm(chan);\n	}\n"
+        "	udma_ioat_take_events(chan);\n"),
     bug("no poll between the re-arm and the sleep", WAIT, "wait_steps",
-        "	rc = spdk_ioat_process_events(chan);\n	if (chan->detached) {",
-        "	rc = 0;\n	if (chan->detached) {"),
+        "	rc = halted ? poll_at_halt(chan) : spdk_ioat_process_events(chan);\n",
+        "	rc = halted ? poll_at_halt(chan) : 0;\n"),
     bug("an interrupt that has come needs no re-arm", WAKE, "wait_steps",
         "	if (count > 0) {\n		waiting->armed = false;\n	}\n", ""),
     bug("what was built is not announced before a sleep", WAIT, "wait epoll_*",
@@ -498,8 +499,14 @@ MUTATIONS = [
     bug("who has never been ready may sleep", WAKE, "wait the_descriptor_*",
         "	udma_ioat_kick(waiting);\n	return waiting->fd;", "	return waiting->fd;"),
     bug("a halt that was seen is forgotten for completions", WAIT, "wait a_halt_behind_*",
-        "		waiting->armed = false;\n	}\n}\n\n/** \\return how often",
-        "	}\n}\n\n/** \\return how often"),
+        "	return !waiting->armed;\n",
+        "	bool halted = !waiting->armed;\n\n	waiting->armed = true;\n	return halted;\n"),
+    bug("a halt behind a part of its request is slept through", WAIT, "wait a_halt_behind_a_part_*",
+        "	int rc = spdk_ioat_process_events(chan);\n\n"
+        "	if (rc == 0 && !chan->detached && udma_ioat_is_outstanding(chan)) {\n"
+        "		udma_ioat_look_now(chan);\n"
+        "		rc = spdk_ioat_process_events(chan);\n	}\n	return rc;\n",
+        "	udma_ioat_look_now(chan);\n	return spdk_ioat_process_events(chan);\n"),
     bug("a re-arm in answer to an interrupt is overwritten", WATCH, "watch",
         "		udma_emu_write(watch->emu, OFFSET(chanctrl), 2, now.chanctrl);\n	}\n",
         "	}\n",
