@@ -131,7 +131,10 @@ int udma_ioat_fill(struct spdk_ioat_chan *chan, void *dst, uint64_t pattern, uin
 int udma_ioat_null(struct spdk_ioat_chan *chan, unsigned flags, udma_ioat_cb cb, void *cb_arg);
 
 /**
- * Builds one request that copies from a list of pieces to another list, cut in other places.
+ * Builds one request that copies from a list of pieces to another list, cut in other places. It
+ * takes a descriptor for each run of bytes that both lists have in one piece; where these are whole
+ * pages of 4096 bytes, at multiples of 4096, one for two of them, if the part can
+ * (DMACAPABILITY.PB).
  *
  * \param dst, dst_count, src, src_count the lists; not used any more when the call returns. Both
  * have the same number of bytes in all.

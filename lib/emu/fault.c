@@ -4,6 +4,7 @@
  * Faults on demand: which one happens when. What those of the engine do is in fault_engine.c.
  */
 
+#include "choices.h"
 #include "fault.h"
 
 /* ---- Occasions ---- */
@@ -116,14 +117,49 @@ touches(const struct udma_fault_range *range, bool used, uint64_t addr, uint64_t
 	       (used && (addr - range->addr < range->len || range->addr - addr < len));
 }
 
+/** What lies beyond the end of a broken page is at a second address (section 7). */
+static bool
+touches_pages(const struct udma_fault_range *range, uint64_t addr, uint64_t second, bool broken,
+	      uint32_t len)
+{
+	uint32_t page_left = UDMA_EMU_PAGE_SIZE - addr % UDMA_EMU_PAGE_SIZE;
+	uint32_t first = broken ? spdk_min(page_left, len) : len;
+
+	return touches(range, true, addr, first) ||
+	       (first < len && touches(range, true, second, len - first));
+}
+
+static bool
+touches_source(const struct udma_fault_range *range, const union spdk_ioat_hw_desc *desc)
+{
+	switch (desc->generic.u.control.op) {
+	case SPDK_IOAT_OP_COPY:
+		return touches_pages(range, desc->dma.src_addr, desc->dma.reserved,
+				     desc->dma.u.control.src_page_break, desc->dma.size);
+	case SPDK_IOAT_OP_FILL:
+		return touches(range, false, 0, 0);
+	default:
+		return touches(range, true, desc->generic.src_addr, desc->generic.size);
+	}
+}
+
+static bool
+touches_destination(const struct udma_fault_range *range, const union spdk_ioat_hw_desc *desc)
+{
+	uint8_t op = desc->generic.u.control.op;
+	bool broken = (op == SPDK_IOAT_OP_COPY || op == SPDK_IOAT_OP_FILL) &&
+		      desc->dma.u.control.dest_page_break;
+
+	/* q5 in both (section 6.3). */
+	return touches_pages(range, desc->dma.dest_addr, desc->dma.reserved2, broken,
+			     desc->dma.size);
+}
+
 /** \return whether a descriptor is an occasion of a fault. */
 static bool
 is_occasion(struct udma_emu *emu, const struct udma_fault *fault,
 	    const union spdk_ioat_hw_desc *desc)
 {
-	bool is_fill = desc->generic.u.control.op == SPDK_IOAT_OP_FILL;
-	uint32_t size = desc->generic.size;
-
 	switch (fault->kind) {
 	case UDMA_FAULT_LATE_STORE:
 		if (!udma_emu_can_be_late(emu, desc)) {
@@ -146,8 +182,8 @@ is_occasion(struct udma_emu *emu, const struct udma_fault *fault,
 	default:
 		return false;
 	}
-	return touches(&fault->source, !is_fill, desc->dma.src_addr, size) &&
-	       touches(&fault->destination, true, desc->dma.dest_addr, size);
+	return touches_source(&fault->source, desc) &&
+	       touches_destination(&fault->destination, desc);
 }
 
 void

@@ -100,6 +100,7 @@ try_fill(struct spdk_ioat_chan *chan)
 static int
 identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 {
+	uint32_t capability;
 	unsigned order;
 
 	/* 0: whoever mapped it did not say. */
@@ -130,9 +131,12 @@ identify(struct spdk_ioat_chan *chan, uint64_t bar_size)
 	}
 	chan->max_piece = order == 0 ? LARGEST_PIECE : 1u << order;
 	chan->dma_capabilities = SPDK_IOAT_ENGINE_COPY_SUPPORTED;
-	if (read_dmacapability(chan->bar) & SPDK_IOAT_DMACAP_BFILL) {
+	capability = read_dmacapability(chan->bar);
+	if (capability & SPDK_IOAT_DMACAP_BFILL) {
 		chan->dma_capabilities |= SPDK_IOAT_ENGINE_FILL_SUPPORTED;
 	}
+	chan->pairs_pages =
+		(capability & SPDK_IOAT_DMACAP_PB) && chan->max_piece >= 2 * UDMA_IOAT_PAGE_SIZE;
 	chan->parity = udma_ioat_parity_of(chan);
 	return 0;
 }

@@ -34,7 +34,12 @@
 #define UDMA_IOAT_CONTROL_COMPLETION_UPDATE (1u << 3)
 #define UDMA_IOAT_CONTROL_FENCE             (1u << 4)
 #define UDMA_IOAT_CONTROL_NULL              (1u << 5)
+#define UDMA_IOAT_CONTROL_SRC_PAGE_BREAK    (1u << 6)
+#define UDMA_IOAT_CONTROL_DST_PAGE_BREAK    (1u << 7)
 #define UDMA_IOAT_CONTROL_OP_SHIFT          24
+
+/** The engine's pages, whatever the processor's are (section 7). */
+#define UDMA_IOAT_PAGE_SIZE 4096u
 
 /** CHANCTRL: errors halt, and show where polls look (section 4.1). */
 #define UDMA_IOAT_CHANCTRL                                                                         \
@@ -113,6 +118,7 @@ struct spdk_ioat_chan {
 	uint32_t max_piece; /* bytes in one descriptor */
 	uint32_t dma_capabilities;
 	bool careful;          /* a flush may not simply announce all: ring.c */
+	bool pairs_pages;      /* a descriptor can hold two pages that lie apart: gather.c */
 	uint32_t last_control; /* of the last descriptor of a batch */
 	struct udma_translation source;
 	struct udma_translation destination;

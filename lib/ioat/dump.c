@@ -236,6 +236,15 @@ dump_requests(const struct spdk_ioat_chan *chan, FILE *file)
 	}
 }
 
+/** What the bits say of a copy they do not say of XOR and P+Q (section 6.1). */
+static bool
+has_two_pages(const union spdk_ioat_hw_desc *desc)
+{
+	return desc->generic.u.control.op == SPDK_IOAT_OP_COPY &&
+	       (desc->generic.u.control_raw &
+		(UDMA_IOAT_CONTROL_SRC_PAGE_BREAK | UDMA_IOAT_CONTROL_DST_PAGE_BREAK)) != 0;
+}
+
 static void
 dump_descriptor(const struct spdk_ioat_chan *chan, FILE *file, uint64_t position)
 {
@@ -250,10 +259,10 @@ dump_descriptor(const struct spdk_ioat_chan *chan, FILE *file, uint64_t position
 	if (position > 0 && udma_ioat_extends(udma_ioat_slot(chan, position - 1))) {
 		fprintf(file, "extension\n");
 	} else {
-		fprintf(file, "%s, %u bytes%s%s\n",
+		fprintf(file, "%s, %u bytes%s%s%s\n",
 			udma_ioat_is_null(desc) ? "null"
 						: operation_name(desc->generic.u.control.op),
-			desc->generic.size,
+			desc->generic.size, has_two_pages(desc) ? " in two pages" : "",
 			control & UDMA_IOAT_CONTROL_COMPLETION_UPDATE ? ", completion" : "",
 			control & UDMA_IOAT_CONTROL_FENCE ? ", fence" : "");
 	}

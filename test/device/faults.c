@@ -309,6 +309,46 @@ fault_occasions(void **state)
 	}
 }
 
+/** A copy of two pages uses four of memory, and nothing that lies behind the first ones. */
+static void
+fault_at_an_address_of_a_broken_page(void **state)
+{
+	static const struct {
+		struct udma_fault_range source, destination;
+		bool fails;
+	} rows[] = {
+		{.source = {SRC + 4095, 1}, .fails = true},
+		{.source = {SRC + 4096, 4096}, .fails = false},
+		{.source = {SRC + 0x3fff, 1}, .fails = true},
+		{.source = {SRC + 0x4000, 1}, .fails = false},
+		{.destination = {DST, 1}, .fails = true},
+		{.destination = {DST + 4096, 4096}, .fails = false},
+		{.destination = {DST + 0x5000, 1}, .fails = true},
+		{.source = {SRC + 0x3000, 1}, .destination = {DST + 0x5000, 1}, .fails = true},
+		{.source = {SRC + 0x3000, 1}, .destination = {DST + 0x6000, 1}, .fails = false},
+	};
+	struct host *h = *state;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		inject(h, (struct udma_fault){.kind = UDMA_FAULT_ERROR,
+					      .value = 0x100,
+					      .source = rows[i].source,
+					      .destination = rows[i].destination});
+		put_descriptor(h, RING,
+			       (struct raw){.size = 8192,
+					    .control = SRC_PAGE_BREAK | DST_PAGE_BREAK,
+					    .q1 = SRC,
+					    .q2 = DST,
+					    .next = RING,
+					    .q4 = SRC + 0x3000,
+					    .q5 = DST + 0x5000});
+		start_and_run(h, 1);
+		assert_int_equal(rd(h, CHANERR, 4), rows[i].fails ? 0x100 : 0);
+		udma_emu_withdraw(h->emu);
+		wr(h, CHANERR, 4, ~0u);
+	}
+}
+
 static void
 fault_at_random_follows_the_seed(void **state)
 {
@@ -386,6 +426,7 @@ main(void)
 		FAULT_TEST(fault_delay_and_suspend),
 		FAULT_TEST(fault_in_the_middle_of_a_fill),
 		FAULT_TEST(fault_occasions),
+		FAULT_TEST(fault_at_an_address_of_a_broken_page),
 		FAULT_TEST(fault_at_random_follows_the_seed),
 		FAULT_TEST(fault_several_at_once),
 		FAULT_TEST(fault_injections_that_are_refused),

@@ -9,6 +9,7 @@ ATTACH = "lib/ioat/attach.c"
 BUILD = "lib/ioat/build.c"
 CHANNEL_H = "lib/ioat/channel.h"
 COMMIT = "lib/ioat/build.h"
+GATHER = "lib/ioat/gather.c"
 PARITY = "lib/ioat/parity.c"
 QUIESCE = "lib/ioat/quiesce.c"
 RECORD = "lib/ioat/record.c"
@@ -68,6 +69,24 @@ MUTATIONS = [
         "uint64_t piece = nbytes - done;"),
     bug("each piece of a fill starts its pattern anew", BUILD, "random",
         "pattern = rotate_bytes(fill_pattern, done);", "pattern = fill_pattern;"),
+    bug("a second page is looked for behind the first source", GATHER, "random",
+        "		control |= UDMA_IOAT_CONTROL_SRC_PAGE_BREAK;\n", "		;\n"),
+    bug("a second page goes behind the first destination", GATHER, "random",
+        "		control |= UDMA_IOAT_CONTROL_DST_PAGE_BREAK;\n", "		;\n"),
+    bug("the second addresses have changed places", GATHER, "random",
+        "	desc->raw.field[4] = next_source;\n	desc->raw.field[5] = next_destination;\n",
+        "	desc->raw.field[5] = next_source;\n	desc->raw.field[4] = next_destination;\n"),
+    bug("three pages in one descriptor", GATHER, "random",
+        "			takes_page = false;\n", ""),
+    bug("a part of a page is taken for one", GATHER, "pages parts_of_pages",
+        "	return bytes == UDMA_IOAT_PAGE_SIZE &&\n", "	return bytes >= 64 &&\n"),
+    bug("a page that begins elsewhere is taken for one", GATHER, "pages parts_of_pages",
+        "	       (from->address | to->address) % UDMA_IOAT_PAGE_SIZE == 0;",
+        "	       from->address % UDMA_IOAT_PAGE_SIZE == 0;"),
+    bug("two pages from a part that can take one", ATTACH, "pages part_that_cannot",
+        "(capability & SPDK_IOAT_DMACAP_PB) && chan->max_piece", "chan->max_piece"),
+    bug("two pages are more than the largest transfer", ATTACH, "random",
+        "chan->max_piece >= 2 * UDMA_IOAT_PAGE_SIZE;", "true;"),
     bug("the fence bit is missing", COMMIT, "random",
         "if (spdk_unlikely(listener.what & UDMA_IOAT_FENCED)) {", "if (0) {"),
     bug("the fence is on a request's first descriptor", COMMIT, "random",

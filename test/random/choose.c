@@ -9,7 +9,7 @@
 static uint32_t
 choose_len(void)
 {
-	static const uint32_t limits[] = {9, 65, 300, 300, 1000, LEN_MAX + 1};
+	static const uint32_t limits[] = {9, 65, 300, 300, 1000, 10001};
 
 	return (uint32_t)random_below(&g_random,
 				      limits[random_below(&g_random, SPDK_COUNTOF(limits))]);
@@ -32,6 +32,34 @@ choose_list(struct list *list, uint32_t len, unsigned count)
 		list->piece[i] = choose_range(piece);
 		len -= piece;
 	}
+}
+
+/** Pages anywhere, also one behind the other; a piece that is none may be among them. */
+static void
+choose_pages(struct list *list, unsigned count, unsigned odd, uint32_t odd_len)
+{
+	list->count = count;
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t page = (uint32_t)random_below(&g_random, MEMORY_SIZE / PAGE);
+
+		if (i > 0 && random_below(&g_random, 4) == 0) {
+			page = (list->piece[i - 1].start / PAGE + 1) % (MEMORY_SIZE / PAGE);
+		}
+		list->piece[i] =
+			i == odd ? choose_range(odd_len) : (struct range){page * PAGE, PAGE};
+	}
+}
+
+static void
+choose_lists_of_pages(struct request *request)
+{
+	unsigned count = 2 + (unsigned)random_below(&g_random, PIECES_MAX - 1);
+	unsigned odd = (unsigned)random_below(&g_random, 4 * PIECES_MAX);
+	uint32_t odd_len = (uint32_t)random_below(&g_random, PAGE + 1);
+
+	choose_pages(&request->destination, count, odd, odd_len);
+	choose_pages(&request->source, count, odd, odd_len);
+	request->len = (odd < count ? odd_len : PAGE) + (count - 1) * PAGE;
 }
 
 static bool
@@ -133,6 +161,10 @@ choose_memory(struct request *request)
 
 	if (request_is_parity(request->kind)) {
 		choose_parity(request);
+		return;
+	}
+	if (request->kind == COPYV && random_below(&g_random, 4) == 0) {
+		choose_lists_of_pages(request);
 		return;
 	}
 	choose_list(&request->destination, request->len,

@@ -3,6 +3,7 @@
 /* What the engine does: its work, one descriptor after the other, and what goes wrong in it. */
 
 #include "device.h"
+#include "memory.h"
 
 #include "emu/emu_internal.h"
 #include "spdk/util.h"
@@ -77,6 +78,9 @@ move_a_part(void)
 		return;
 	}
 	part = random_below(&g_device.random, desc.generic.size + 1);
+	if (desc.dma.u.control.src_page_break || desc.dma.u.control.dest_page_break) {
+		part = spdk_min(part, PAGE);
+	}
 	if (part == 0) {
 		return;
 	}

@@ -10,6 +10,9 @@
 
 #include "check.h"
 
+/* Of the engine. */
+#define PAGE 4096u
+
 /* Two registrations that meet, a page that is never registered, and one that comes and goes. */
 #define SEAM        0x9000u
 #define HOLE        0x1c000u

@@ -103,11 +103,20 @@ split_parity(struct request *request)
 	return count;
 }
 
+/** Whether what is next is a page that a descriptor can take with another one. */
+static bool
+is_page(struct cursor *to, struct cursor *from)
+{
+	return spdk_min(piece_left(to), piece_left(from)) == PAGE &&
+	       (address_of(to) | address_of(from)) % PAGE == 0 && g_device.max_piece >= 2 * PAGE;
+}
+
 unsigned
 request_split(struct request *request)
 {
 	struct cursor to = {.list = &request->destination};
 	struct cursor from = {.list = &request->source};
+	bool lone_page = false;
 	unsigned count = 0;
 
 	if (request->len == 0) {
@@ -119,6 +128,7 @@ request_split(struct request *request)
 	}
 	while (piece_left(&to) > 0) {
 		uint32_t size = next_size(&to, (uint32_t)spdk_min(g_device.max_piece, LEN_MAX));
+		bool page;
 
 		if (request->kind != FILL) {
 			size = next_size(&from, size);
@@ -126,8 +136,15 @@ request_split(struct request *request)
 		if (size == 0) {
 			return 0;
 		}
-		CHECK(count < RING);
-		request->sizes[count++] = (uint16_t)size;
+		page = request->kind == COPYV && is_page(&to, &from);
+		if (page && lone_page) {
+			request->sizes[count - 1] = 2 * PAGE;
+			lone_page = false;
+		} else {
+			CHECK(count < RING);
+			request->sizes[count++] = (uint16_t)size;
+			lone_page = page;
+		}
 		to.into += size;
 		from.into += request->kind != FILL ? size : 0;
 	}

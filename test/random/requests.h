@@ -15,9 +15,9 @@
 #include "udma/ioat.h"
 
 #define REQUESTS    128 /* more than can be accepted and not ended: one a slot */
-#define PIECES_MAX  3
+#define PIECES_MAX  5
 #define SOURCES_MAX 8
-#define LEN_MAX     10000
+#define LEN_MAX     (PIECES_MAX * PAGE)
 
 /* CHANERR of a check: what differs. */
 #define P_DIFFERS (1u << 16)
