@@ -49,7 +49,8 @@ enum udma_fault_kind {
 	UDMA_FAULT_DOUBLED_WORD, /**< It is stored a second time, at once behind the next one and
 				    over it: before CHANSTS shows that one's descriptor or halt, and
 				    before its interrupt. Until there is a next one nothing is; a
-				    reset of the function forgets it, CHANCMD.RESET does not. */
+				    reset of the channel forgets it, for what a device stores is not
+				    behind its answer to a read that shows the reset's end. */
 	UDMA_FAULT_WRONG_WORD,   /**< `value` is stored in its place; 0: an address far from it. */
 	/* Of interrupts. */
 	UDMA_FAULT_LOST_INTERRUPT,     /**< One that is sent does not arrive. Occasions: those. */

@@ -111,7 +111,7 @@ heeds(struct udma_emu *emu, uint8_t command)
 		return false;
 	}
 	if (command == SPDK_IOAT_CHANCMD_RESET || command == CHANCMD_ABORT) {
-		udma_emu_faulty_forget(emu);
+		udma_emu_faulty_reset(emu);
 	}
 	return true;
 }

@@ -346,7 +346,7 @@ end_reset(struct udma_emu *emu)
 		return;
 	}
 	emu->faults->resetting = false;
-	udma_emu_faulty_forget(emu);
+	udma_emu_faulty_reset(emu);
 	udma_emu_channel_reset(&emu->chan);
 	udma_emu_interrupts_reset(emu);
 }
@@ -393,10 +393,9 @@ udma_emu_faults_power_on(struct udma_emu *emu)
 {
 	struct udma_emu_faults *faults = emu->faults;
 
-	udma_emu_faulty_forget(emu);
+	udma_emu_faulty_reset(emu);
 	free(faults->late.buf);
 	faults->late.buf = NULL;
-	faults->again = 0;
 	faults->resetting = faults->absent = faults->removed = false;
 	udma_emu_faults_settle(emu);
 }

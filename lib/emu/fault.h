@@ -94,8 +94,10 @@ bool udma_emu_can_be_late(struct udma_emu *emu, const union spdk_ioat_hw_desc *d
 bool udma_emu_can_be_early(struct udma_emu *emu, const union spdk_ioat_hw_desc *desc);
 /** Stores what was held back. */
 void udma_emu_faulty_flush(struct udma_emu *emu);
-/** Forgets the descriptor in hand: the channel is reset, halted or armed. */
+/** Forgets the descriptor in hand: the channel is halted or armed. */
 void udma_emu_faulty_forget(struct udma_emu *emu);
+/** Likewise, and what was still to be stored: the channel is reset. */
+void udma_emu_faulty_reset(struct udma_emu *emu);
 /** Lets a stopped engine go on. */
 void udma_emu_faulty_resume(struct udma_emu *emu);
 /** udma_emu_store_completion() of a function that has faults. */

@@ -126,6 +126,13 @@ udma_emu_faulty_forget(struct udma_emu *emu)
 	}
 }
 
+void
+udma_emu_faulty_reset(struct udma_emu *emu)
+{
+	udma_emu_faulty_forget(emu);
+	emu->faults->again = 0;
+}
+
 static bool
 stops_at(const struct udma_emu *emu, enum udma_fault_step step)
 {

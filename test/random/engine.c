@@ -7,6 +7,7 @@
 
 #include "emu/emu_internal.h"
 #include "spdk/util.h"
+#include "udma/fault.h"
 #include "udma/ioat.h"
 
 /* Offsets of the hardware reference, section 4, channel 0. */
@@ -145,6 +146,9 @@ step(void)
 		return;
 	}
 	udma_emu_step(g_device.emu);
+	if (udma_emu_fault_count(g_device.emu, UDMA_FAULT_DOUBLED_WORD) != 0) {
+		g_device.explains |= 1u << UDMA_IOAT_UNKNOWN;
+	}
 	g_device.done += (uint16_t)(chan->internal - before);
 	/* The driver hands over nothing that an engine would refuse by itself. */
 	if (chan->state == UDMA_EMU_HALTED) {

@@ -105,10 +105,28 @@ misinterrupt(void)
 	}
 }
 
+/** Words are stored a second time, over the next one: one that nothing is behind any more stays. */
+static void
+double_words(void)
+{
+	const struct udma_fault fault = {
+		.kind = UDMA_FAULT_DOUBLED_WORD,
+		.every = 1,
+		.one_in = 1 + (uint32_t)random_below(&g_random, 4),
+		.seed = random_next(&g_random),
+		.times = 1 + random_below(&g_random, 4),
+	};
+
+	if (g_device.injected < UDMA_FAULTS_MAX && udma_emu_inject(g_device.emu, &fault) == 0) {
+		g_device.injected++;
+		TRACE("  doubled words, one in %u\n", fault.one_in);
+	}
+}
+
 void
 faults_choose(void)
 {
-	switch (random_below(&g_random, 27)) {
+	switch (random_below(&g_random, 28)) {
 	default:
 		halt_soon();
 		break;
@@ -167,6 +185,9 @@ faults_choose(void)
 	case 18:
 	case 19:
 		misinterrupt();
+		break;
+	case 21:
+		double_words();
 		break;
 	case 20:
 		g_device.no_descriptors = true;

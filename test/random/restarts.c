@@ -149,7 +149,8 @@ requests_armed(unsigned slot)
 {
 	uint64_t base;
 
-	if (g_requests.chan == NULL) { /* attaching */
+	if (g_requests.chan == NULL) { /* attaching; it may halt again before that is over */
+		g_requests.halted = false;
 		g_requests.head = slot;
 		g_device.furthest = slot;
 		return slot;
@@ -288,7 +289,6 @@ void
 requests_brought_up(void)
 {
 	requests_note();
-	g_requests.halted = false;
 	g_device.explains = 0;
 	g_device.halts = 0;
 }
