@@ -31,39 +31,67 @@ fill_cursor(struct cursor *cursor)
 	return cursor->bytes > 0;
 }
 
-/** Registered memory is whole pages: what is aligned here is so for the device. */
 static bool
-is_page(const struct cursor *from, const struct cursor *to, uint64_t bytes)
+is_page(uint64_t source, uint64_t destination, uint64_t bytes)
 {
-	return bytes == UDMA_IOAT_PAGE_SIZE &&
-	       (from->address | to->address) % UDMA_IOAT_PAGE_SIZE == 0;
+	return bytes == UDMA_IOAT_PAGE_SIZE && (source | destination) % UDMA_IOAT_PAGE_SIZE == 0;
 }
 
-/** Makes a descriptor of one page one of two. \return false: nothing has changed. */
-static bool
-add_page(struct spdk_ioat_chan *chan, uint64_t position, uint64_t destination, uint64_t source)
+/** Makes a descriptor of one page one of two. */
+static void
+add_page(union spdk_ioat_hw_desc *desc, uint64_t source, uint64_t destination)
 {
-	union spdk_ioat_hw_desc *desc = udma_ioat_slot(chan, position);
-	uint64_t bytes = UDMA_IOAT_PAGE_SIZE;
-	uint64_t next_source = udma_translate(&chan->source, source, &bytes);
-	uint64_t next_destination = udma_translate(&chan->destination, destination, &bytes);
 	uint32_t control = 0;
 
-	if (next_source == SPDK_VTOPHYS_ERROR || next_destination == SPDK_VTOPHYS_ERROR ||
-	    bytes != UDMA_IOAT_PAGE_SIZE) {
-		return false;
-	}
-	if (next_source != desc->dma.src_addr + UDMA_IOAT_PAGE_SIZE) {
+	if (source != desc->dma.src_addr + UDMA_IOAT_PAGE_SIZE) {
 		control |= UDMA_IOAT_CONTROL_SRC_PAGE_BREAK;
 	}
-	if (next_destination != desc->dma.dest_addr + UDMA_IOAT_PAGE_SIZE) {
+	if (destination != desc->dma.dest_addr + UDMA_IOAT_PAGE_SIZE) {
 		control |= UDMA_IOAT_CONTROL_DST_PAGE_BREAK;
 	}
 	desc->raw.field[0] = (uint64_t)control << 32 | 2 * UDMA_IOAT_PAGE_SIZE;
 	/* The second addresses, where spdk/ioat_spec.h has no names for them (section 6.3). */
-	desc->raw.field[4] = next_source;
-	desc->raw.field[5] = next_destination;
-	return true;
+	desc->raw.field[4] = source;
+	desc->raw.field[5] = destination;
+}
+
+/** What is being built. */
+struct gathering {
+	uint64_t position;
+	bool takes_page; /* the descriptor before it is one page */
+};
+
+/** Writes the descriptors of what both lists have in one piece. */
+static inline int
+write_piece(struct spdk_ioat_chan *chan, struct gathering *gathering, uint64_t destination,
+	    uint64_t source, uint64_t bytes)
+{
+	uint64_t run = bytes;
+	uint64_t source_iova = udma_translate(&chan->source, source, &run);
+	uint64_t destination_iova = udma_translate(&chan->destination, destination, &run);
+	bool page;
+
+	/* What is neither one descriptor nor good is found out again. */
+	if (spdk_unlikely(run != bytes || bytes > chan->max_piece ||
+			  source_iova == SPDK_VTOPHYS_ERROR ||
+			  destination_iova == SPDK_VTOPHYS_ERROR)) {
+		gathering->takes_page = false;
+		return udma_ioat_write_copy(chan, &gathering->position, destination, source, bytes);
+	}
+	page = chan->pairs_pages && is_page(source_iova, destination_iova, bytes);
+	if (page && gathering->takes_page) {
+		add_page(udma_ioat_slot(chan, gathering->position - 1), source_iova,
+			 destination_iova);
+		gathering->takes_page = false;
+		return 0;
+	}
+	if (spdk_unlikely(gathering->position == chan->limit)) {
+		return udma_ioat_no_room(chan, bytes);
+	}
+	udma_ioat_write_descriptor(chan, gathering->position++, (uint32_t)bytes, 0, source_iova,
+				   destination_iova);
+	gathering->takes_page = page;
+	return 0;
 }
 
 int
@@ -72,24 +100,15 @@ udma_ioat_build_copyv(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op
 {
 	struct cursor from = {.next = op->src_list, .left = op->src_count};
 	struct cursor to = {.next = op->dst_list, .left = op->dst_count};
-	uint64_t position = chan->head;
+	struct gathering gathering = {.position = chan->head};
 	uint64_t nbytes = 0;
-	bool takes_page = false; /* the last descriptor: it is one page */
 
 	while (fill_cursor(&from) && fill_cursor(&to)) {
 		uint64_t piece = spdk_min(from.bytes, to.bytes);
-		bool page = chan->pairs_pages && is_page(&from, &to, piece);
+		int rc = write_piece(chan, &gathering, to.address, from.address, piece);
 
-		if (page && takes_page && add_page(chan, position - 1, to.address, from.address)) {
-			takes_page = false;
-		} else {
-			int rc = udma_ioat_write_copy(chan, &position, to.address, from.address,
-						      piece);
-
-			if (rc != 0) {
-				return rc;
-			}
-			takes_page = page;
+		if (rc != 0) {
+			return rc;
 		}
 		from.address += piece;
 		from.bytes -= piece;
@@ -97,10 +116,10 @@ udma_ioat_build_copyv(struct spdk_ioat_chan *chan, const struct udma_ioat_op *op
 		to.bytes -= piece;
 		nbytes += piece;
 	}
-	if (position == chan->head) {
+	if (nbytes == 0) {
 		return udma_ioat_build_nothing(chan, listener);
 	}
-	udma_ioat_commit(chan, position, nbytes, listener);
+	udma_ioat_commit(chan, gathering.position, nbytes, listener);
 	return 0;
 }
 

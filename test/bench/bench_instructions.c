@@ -31,6 +31,13 @@ called(void *arg)
 	g_called++;
 }
 
+static void
+ended(void *arg, const struct udma_ioat_result *result)
+{
+	(void)arg;
+	g_called += result->status == UDMA_IOAT_OK;
+}
+
 /** What the engine does at once: the newest announced descriptor is done. Not counted as work. */
 static void __attribute__((noinline)) engine(void)
 {
@@ -62,6 +69,21 @@ static void __attribute__((noinline)) batch_of_32(struct spdk_ioat_chan *chan, u
 	for (unsigned i = 0; i < 32; i++) {
 		spdk_ioat_build_copy(chan, NULL, called, memory, memory + 4096, 4096);
 	}
+	spdk_ioat_flush(chan);
+	engine();
+	spdk_ioat_process_events(chan);
+}
+
+/** Of pages that lie apart, on both sides. */
+static void __attribute__((noinline)) list_of_32_pages(struct spdk_ioat_chan *chan, uint8_t *memory)
+{
+	struct iovec to[32], from[32];
+
+	for (unsigned i = 0; i < 32; i++) {
+		to[i] = (struct iovec){memory + 8192 * i, 4096};
+		from[i] = (struct iovec){memory + (16 << 20) + 8192 * i, 4096};
+	}
+	udma_ioat_copyv(chan, to, 32, from, 32, 0, ended, NULL);
 	spdk_ioat_flush(chan);
 	engine();
 	spdk_ioat_process_events(chan);
@@ -146,6 +168,7 @@ main(void)
 	g_fake.bar[0x00] = 1;    /* CHANCNT */
 	g_fake.bar[0x01] = 20;   /* XFERCAP: 1 MiB */
 	g_fake.bar[0x08] = 0x33; /* CBVER */
+	g_fake.bar[0x10] = 0x01; /* DMACAPABILITY: page break */
 	g_fake.bar[0x88] = 3;    /* CHANSTS: halted */
 	g_fake.device = (struct spdk_pci_device){
 		.addr = {.bus = 0x99},
@@ -175,9 +198,10 @@ main(void)
 		one_at_a_time(chan, memory);
 		one_waited_for(chan, memory);
 		batch_of_32(chan, memory);
+		list_of_32_pages(chan, memory);
 		contiguous_16_mib(chan, memory);
 		poll_with_nothing_outstanding(chan, memory);
 	}
 	printf("rounds %u callbacks %lu\n", ROUNDS, g_called);
-	return g_called == ROUNDS * 35ul ? 0 : 1;
+	return g_called == ROUNDS * 36ul ? 0 : 1;
 }

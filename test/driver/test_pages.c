@@ -35,6 +35,13 @@ setup_pairs(void **state)
 }
 
 static int
+setup_two_at_the_most(void **state)
+{
+	(void)state;
+	return setup_part(13, 0x41);
+}
+
+static int
 setup_no_page_break(void **state)
 {
 	(void)state;
@@ -233,6 +240,25 @@ runs_of_pages(void **state)
 	assert_memory_equal(destination(4), source(0), 3 * PAGE);
 }
 
+/** One that takes two descriptors: a page behind it is not added to the second. */
+static void
+pages_around_a_long_piece(void **state)
+{
+	const unsigned bytes = 2 * PAGE + 100;
+
+	(void)state;
+	put(0, 0, 4);
+	put(1, 4, 8);
+	put(2, 1, 12);
+	g_dst[1].iov_len = g_src[1].iov_len = bytes;
+	assert_int_equal(copy(3, 3, 0), 4);
+	carry_out(1, 2 * PAGE + bytes);
+	assert_memory_equal(destination(0), source(4), PAGE);
+	assert_memory_equal(destination(4), source(8), bytes);
+	assert_memory_equal(destination(1), source(12), PAGE);
+	assert_int_equal(destination(6)[100], 0);
+}
+
 static void
 part_that_cannot(void **state)
 {
@@ -342,6 +368,10 @@ main(void)
 		PAIRS(what_else_a_descriptor_says),
 		PAIRS(parts_of_pages),
 		PAIRS(runs_of_pages),
+		cmocka_unit_test_setup_teardown(pages_around_a_long_piece, setup_two_at_the_most,
+						teardown_pages),
+		cmocka_unit_test_setup_teardown(pages_that_lie_apart, setup_two_at_the_most,
+						teardown_pages),
 		cmocka_unit_test_setup_teardown(part_that_cannot, setup_no_page_break,
 						teardown_pages),
 		cmocka_unit_test_setup_teardown(part_that_cannot, setup_no_room_for_two,
