@@ -48,9 +48,9 @@ enum udma_fault_kind {
 	UDMA_FAULT_LOST_WORD,    /**< It is not stored. */
 	UDMA_FAULT_DOUBLED_WORD, /**< It is stored a second time, at once behind the next one and
 				    over it: before CHANSTS shows that one's descriptor or halt, and
-				    before its interrupt. Until there is a next one nothing is; a
-				    reset of the channel forgets it, for what a device stores is not
-				    behind its answer to a read that shows the reset's end. */
+				    before its interrupt. Until there is a next one nothing is;
+				    CHANCMD's RESET and ABORT forget it: what a device has stored is
+				    there before its answer to a read that shows their end. */
 	UDMA_FAULT_WRONG_WORD,   /**< `value` is stored in its place; 0: an address far from it. */
 	/* Of interrupts. */
 	UDMA_FAULT_LOST_INTERRUPT,     /**< One that is sent does not arrive. Occasions: those. */

@@ -252,10 +252,11 @@ struct udma_ioat_op {
 int udma_ioat_submit(struct spdk_ioat_chan *chan, const struct udma_ioat_op *ops, unsigned count);
 
 /**
- * \return how many descriptors can be built now. A request takes one for each piece. A piece ends
- * at udma_ioat_max_piece() bytes, at each end of a piece of a list, and wherever the memory of one
- * of its operands goes on in another registration; a request of no bytes has one. XOR of more than
- * 5 and P+Q of more than 3 sources take two for each piece, and both take one more.
+ * \return how many descriptors can be built now. A request takes one for each piece, where whole
+ * pages of lists may take one for two (udma_ioat_copyv()). A piece ends at udma_ioat_max_piece()
+ * bytes, at each end of a piece of a list, and wherever the memory of one of its operands goes on
+ * in another registration; a request of no bytes has one. XOR of more than 5 and P+Q of more than 3
+ * sources take two for each piece, and both take one more.
  */
 uint32_t udma_ioat_room(const struct spdk_ioat_chan *chan);
 

@@ -96,7 +96,7 @@ bool udma_emu_can_be_early(struct udma_emu *emu, const union spdk_ioat_hw_desc *
 void udma_emu_faulty_flush(struct udma_emu *emu);
 /** Forgets the descriptor in hand: the channel is halted or armed. */
 void udma_emu_faulty_forget(struct udma_emu *emu);
-/** Likewise, and what was still to be stored: the channel is reset. */
+/** Likewise, and what was still to be stored: the channel is reset or aborted. */
 void udma_emu_faulty_reset(struct udma_emu *emu);
 /** Lets a stopped engine go on. */
 void udma_emu_faulty_resume(struct udma_emu *emu);

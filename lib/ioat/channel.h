@@ -136,9 +136,10 @@ struct spdk_ioat_chan {
 	int error;   /* what a poll returns that has nothing else to report; 0: nothing */
 	int refuse;  /* what new requests are refused with */
 	bool stalled;
-	uint64_t look_at;  /* ticks: when a stalled channel's status is looked at next */
-	uint64_t waited;   /* ticks in which it was watched and finished nothing */
-	uint64_t progress; /* descriptors that its status says it has finished, without a word */
+	uint64_t look_at;   /* ticks: when a stalled channel's status is looked at next */
+	uint64_t looked_at; /* and when that was done last, or it stalled */
+	uint64_t waited;    /* ticks in which it was watched and finished nothing */
+	uint64_t progress;  /* descriptors that its status says it has finished, without a word */
 
 	/* The rest is cold. */
 	struct udma_ioat_stats before; /* what bringing it up has counted */

@@ -205,25 +205,28 @@ static int __attribute__((noinline, cold)) look(struct spdk_ioat_chan *chan, uin
 void
 udma_ioat_look_now(struct spdk_ioat_chan *chan)
 {
+	uint64_t now = spdk_get_ticks();
+
 	if (!chan->stalled) {
 		chan->stalled = true;
 		chan->waited = chan->progress = 0;
+		chan->looked_at = now;
 	}
-	chan->look_at = spdk_get_ticks();
+	chan->look_at = now;
 }
 
 int
 udma_ioat_watch(struct spdk_ioat_chan *chan)
 {
 	uint64_t now = spdk_get_ticks();
-	uint64_t interval, passed;
+	uint64_t passed;
 
 	if (chan->stalled && now < chan->look_at) {
 		return 0;
 	}
-	interval = spdk_get_ticks_hz() / LOOKS_PER_SECOND;
-	passed = now - chan->look_at + interval;
-	chan->look_at = now + interval;
+	passed = now - chan->looked_at;
+	chan->looked_at = now;
+	chan->look_at = now + spdk_get_ticks_hz() / LOOKS_PER_SECOND;
 	if (!chan->stalled) {
 		chan->stalled = true;
 		chan->waited = chan->progress = 0;

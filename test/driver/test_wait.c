@@ -609,6 +609,25 @@ a_halt_behind_a_part_of_its_request_is_not_forgotten(void **state)
 	assert_int_equal(g_ended[0].result.bytes, 16);
 }
 
+/** A device that looks at its registers from time to time may show that for long: until then who
+ * gets ready to sleep looks each time, and time that has not passed counts for nothing. */
+static void
+a_channel_as_reset_leaves_it_is_no_hang(void **state)
+{
+	(void)state;
+	assert_true(udma_ioat_get_fd(g_chan) >= 0);
+	rig_pause(g_rig);
+	build(0, 0);
+	spdk_ioat_flush(g_chan);
+	rig_poke(g_rig, BAR_CHANSTS, 8, 3);
+	for (unsigned i = 0; i < 50000; i++) {
+		assert_int_equal(udma_ioat_before_sleep(g_chan), 0);
+	}
+	rig_resume(g_rig);
+	assert_int_equal(wait_for(FOREVER), 1);
+	assert_ended(0, UDMA_IOAT_OK);
+}
+
 static void
 a_hang_ends_a_wait(void **state)
 {
@@ -855,6 +874,7 @@ main(int argc, char **argv)
 		WITHOUT_TIMER(a_halt_without_a_word_wakes_by_its_interrupt),
 		WITHOUT_TIMER(a_halt_behind_a_completion_is_not_forgotten),
 		WITHOUT_TIMER(a_halt_behind_a_part_of_its_request_is_not_forgotten),
+		WITH_TIMER(a_channel_as_reset_leaves_it_is_no_hang),
 		WITH_TIMER(a_hang_ends_a_wait),
 		WITH_TIMER(a_device_that_goes_ends_a_wait),
 		WITHOUT_TIMER(a_callback_may_detach),

@@ -6,8 +6,8 @@
 #include "memory.h"
 
 #include "emu/emu_internal.h"
+#include "emu/fault.h"
 #include "spdk/util.h"
-#include "udma/fault.h"
 #include "udma/ioat.h"
 
 /* Offsets of the hardware reference, section 4, channel 0. */
@@ -66,29 +66,41 @@ device_look(void)
 	}
 }
 
+static bool
+is_two_pages(const union spdk_ioat_hw_desc *desc)
+{
+	return desc->dma.u.control.src_page_break || desc->dma.u.control.dest_page_break;
+}
+
 /** An engine that fails in the middle of a descriptor has moved some of it. */
 static void
 move_a_part(void)
 {
 	struct udma_emu_channel *chan = &g_device.emu->chan;
 	union spdk_ioat_hw_desc desc;
-	uint64_t part;
+	uint64_t part, first;
 
 	if (!udma_emu_load(g_device.emu, chan->next, &desc, sizeof(desc)) ||
 	    desc.dma.u.control.null || desc.generic.u.control.op >= SPDK_IOAT_OP_XOR) {
 		return;
 	}
 	part = random_below(&g_device.random, desc.generic.size + 1);
-	if (desc.dma.u.control.src_page_break || desc.dma.u.control.dest_page_break) {
-		part = spdk_min(part, PAGE);
-	}
 	if (part == 0) {
 		return;
 	}
 	if (desc.generic.u.control.op == SPDK_IOAT_OP_FILL) {
 		udma_emu_repeat(g_device.emu, desc.fill.src_data, 0, desc.fill.dest_addr, part);
-	} else {
-		udma_emu_move(g_device.emu, desc.dma.src_addr, desc.dma.dest_addr, part);
+		return;
+	}
+	first = is_two_pages(&desc) ? spdk_min(part, PAGE) : part;
+	udma_emu_move(g_device.emu, desc.dma.src_addr, desc.dma.dest_addr, first);
+	if (part > first) {
+		udma_emu_move(g_device.emu,
+			      desc.dma.u.control.src_page_break ? desc.raw.field[4]
+								: desc.dma.src_addr + PAGE,
+			      desc.dma.u.control.dest_page_break ? desc.raw.field[5]
+								 : desc.dma.dest_addr + PAGE,
+			      part - first);
 	}
 }
 
@@ -116,15 +128,33 @@ take_halt(uint32_t chanerr)
 	}
 }
 
+/** \return a word that will be stored again, over the next one; 0. */
+static uint64_t
+word_to_double(void)
+{
+	return g_device.emu->faulty ? g_device.emu->faults->again : 0;
+}
+
+/** If that has happened: an old one may be none that is outstanding. */
+static void
+explain_old_word(uint64_t again)
+{
+	if (again != 0 && word_to_double() != again) {
+		g_device.explains |= 1u << UDMA_IOAT_UNKNOWN;
+	}
+}
+
 void
 device_halt(uint32_t chanerr, bool unseen)
 {
 	uint64_t *word = unseen ? completion_word() : NULL;
 	uint64_t kept = word != NULL ? *word : 0;
+	uint64_t again = word_to_double();
 
 	take_halt(chanerr);
 	g_device.word_at = g_device.turns;
 	udma_emu_channel_error(g_device.emu, chanerr);
+	explain_old_word(again);
 	if (word != NULL) {
 		*word = kept;
 	}
@@ -137,6 +167,7 @@ step(void)
 	struct udma_emu_channel *chan = &g_device.emu->chan;
 	uint16_t before = chan->internal;
 	uint64_t *word = completion_word();
+	uint64_t again = word_to_double();
 	uint64_t kept = word != NULL ? *word : 0;
 
 	if (g_device.halt_in > 0 && --g_device.halt_in == 0) {
@@ -146,9 +177,7 @@ step(void)
 		return;
 	}
 	udma_emu_step(g_device.emu);
-	if (udma_emu_fault_count(g_device.emu, UDMA_FAULT_DOUBLED_WORD) != 0) {
-		g_device.explains |= 1u << UDMA_IOAT_UNKNOWN;
-	}
+	explain_old_word(again);
 	g_device.done += (uint16_t)(chan->internal - before);
 	/* The driver hands over nothing that an engine would refuse by itself. */
 	if (chan->state == UDMA_EMU_HALTED) {
