@@ -102,7 +102,8 @@ void spdk_env_opts_init(struct spdk_env_opts *opts);
  * xfercap=12…31 (log2 of the largest transfer, 20), iova_bits=32…64 (width of the emulated IOMMU,
  * 64), flip=N (spoil one byte in every N-th descriptor, to see that it is noticed; 0), error=BIT/N
  * (end every N-th descriptor with this bit of CHANERR), fault=TEXT (any other fault of
- * udma/fault.h). The last two may be given more than once.
+ * udma/fault.h). The last two may be given more than once. The first descriptor that counts is a
+ * fill which the attach of a channel tries.
  *
  * \param opts NULL for the defaults.
  * \return 0; -EINVAL for a bad option, or if it has been started already; -ENOTSUP for an

@@ -69,7 +69,7 @@ void spdk_ioat_detach(struct spdk_ioat_chan *ioat);
  * \return 0. On a negative errno nothing of the request is left in the ring:
  * -ENOMEM no room: poll and try again (what was built has been flushed);
  * -E2BIG it needs more descriptors than the ring has;
- * -EINVAL part of a buffer is not registered;
+ * -EINVAL part of a buffer is not registered, or `chan` is NULL;
  * -EIO the channel has halted; -ENODEV the device is gone; -ESHUTDOWN it is being detached.
  */
 int spdk_ioat_build_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn,
@@ -103,7 +103,8 @@ void spdk_ioat_flush(struct spdk_ioat_chan *chan);
  *
  * \return how many requests finished, also those without a callback. Once the channel has halted
  * or its device is gone: a negative errno (-EIO, -ENODEV), after everything that had finished
- * before was counted and called.
+ * before was counted and called. With nothing outstanding it only loads the completion word, and
+ * does not find out that the device is gone: spdk_pci_device_is_removed().
  */
 int spdk_ioat_process_events(struct spdk_ioat_chan *chan);
 
@@ -112,7 +113,7 @@ enum spdk_ioat_dma_capability_flags {
 	SPDK_IOAT_ENGINE_FILL_SUPPORTED = 0x2, /**< DMACAPABILITY bit 6. */
 };
 
-/** \return a mask of enum spdk_ioat_dma_capability_flags. */
+/** \return a mask of enum spdk_ioat_dma_capability_flags; 0 if `chan` is NULL. */
 uint32_t spdk_ioat_get_dma_capabilities(struct spdk_ioat_chan *chan);
 
 /** \return the number of slots in the ring; one of them always stays free. */

@@ -10,7 +10,10 @@
  *
  * A fault has *occasions*: the data-moving descriptors that are carried out, unless its kind names
  * something else. Null descriptors and those that are malformed do not count. They are counted from
- * the injection on, and for each fault by itself.
+ * the injection on, and for each fault by itself. With UDMA_EMULATE that is before the channel is
+ * attached, and the first occasion is the attach's own: a fill that tells where patterns start. So
+ * `at=1` spoils that one, and `at=2` is the program's first; a fault that udma_fault_inject()
+ * brings in afterwards begins with the program.
  */
 
 #ifndef UDMA_FAULT_H
@@ -36,7 +39,7 @@ enum udma_fault_kind {
 	UDMA_FAULT_ERROR, /**< The descriptor ends at `step` with the bits `value` of CHANERR. */
 	UDMA_FAULT_HALT,  /**< The channel halts at `step`, also without ANY_ERR_ABORT_EN. `value`:
 			     bits of CHANERR, 0 for a halt without a cause. */
-	UDMA_FAULT_HANG,  /**< The engine stops at `step` and does not go on. */
+	UDMA_FAULT_HANG,  /**< The engine stops at `step`, for `value` microseconds; 0: for ever. */
 	UDMA_FAULT_DELAY, /**< The engine stops at `step` for `value` microseconds. */
 	UDMA_FAULT_FLIP,  /**< One byte that was written is inverted; which one `seed` chooses.
 			     Validations are no occasion. */

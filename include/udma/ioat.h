@@ -352,7 +352,7 @@ void udma_ioat_dump(const struct spdk_ioat_chan *chan, FILE *file);
  * hang, when its time has come.
  *
  * \param timeout_us in microseconds; 0 polls once and enters no kernel; UINT64_MAX: without limit.
- * \return as spdk_ioat_process_events(): how many have ended, or an error; 0 if nothing is
+ * \return as spdk_ioat_process_events(): how many have ended, or an error; 0 at once if nothing is
  * outstanding; -ETIMEDOUT; -EINTR if a signal was handled; -ESHUTDOWN if a callback has detached
  * the channel while it slept; a negative errno if there are no descriptors left for it.
  */

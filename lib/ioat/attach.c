@@ -93,6 +93,11 @@ try_fill(struct spdk_ioat_chan *chan)
 	chan->fill_anchor = at_start      ? UDMA_IOAT_FILL_AT_START
 			    : at_multiple ? UDMA_IOAT_FILL_AT_MULTIPLE_OF_8
 					  : UDMA_IOAT_FILL_UNKNOWN;
+	if (rc == 1 && chan->fill_anchor == UDMA_IOAT_FILL_UNKNOWN) {
+		SPDK_WARNLOG("%s: a trial fill has written something else than its pattern: fills "
+			     "are refused at addresses that are not multiples of 8\n",
+			     chan->name);
+	}
 	return rc == 1;
 }
 

@@ -222,6 +222,9 @@ int
 spdk_ioat_build_copy(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn, void *dst,
 		     const void *src, uint64_t nbytes)
 {
+	if (spdk_unlikely(chan == NULL)) {
+		return -EINVAL;
+	}
 	return build_copy(chan, dst, src, nbytes, (struct udma_ioat_listener){cb_fn, cb_arg, 0});
 }
 
@@ -229,6 +232,9 @@ int
 spdk_ioat_build_fill(struct spdk_ioat_chan *chan, void *cb_arg, spdk_ioat_req_cb cb_fn, void *dst,
 		     uint64_t fill_pattern, uint64_t nbytes)
 {
+	if (spdk_unlikely(chan == NULL)) {
+		return -EINVAL;
+	}
 	return build_fill(chan, dst, fill_pattern, nbytes,
 			  (struct udma_ioat_listener){cb_fn, cb_arg, 0});
 }

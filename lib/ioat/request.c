@@ -13,18 +13,26 @@
 
 /* ---- What a request must be, whoever carries it out ---- */
 
+/** \return whether a list has bytes that can be counted: no memory has more. */
+static bool
+count_bytes(const struct iovec *list, unsigned count, uint64_t *bytes)
+{
+	bool can = true;
+
+	*bytes = 0;
+	for (unsigned i = 0; i < count; i++) {
+		can &= !__builtin_add_overflow(*bytes, list[i].iov_len, bytes);
+	}
+	return can;
+}
+
 static bool
 same_bytes(const struct iovec *a, unsigned a_count, const struct iovec *b, unsigned b_count)
 {
-	uint64_t difference = 0;
+	uint64_t a_bytes, b_bytes;
 
-	for (unsigned i = 0; i < a_count; i++) {
-		difference += a[i].iov_len;
-	}
-	for (unsigned i = 0; i < b_count; i++) {
-		difference -= b[i].iov_len;
-	}
-	return difference == 0;
+	return count_bytes(a, a_count, &a_bytes) && count_bytes(b, b_count, &b_bytes) &&
+	       a_bytes == b_bytes;
 }
 
 static bool

@@ -399,7 +399,7 @@ udma_ioat_wait(struct spdk_ioat_chan *chan, uint64_t timeout_us)
 uint32_t
 spdk_ioat_get_dma_capabilities(struct spdk_ioat_chan *chan)
 {
-	return chan->dma_capabilities;
+	return chan != NULL ? chan->dma_capabilities : 0;
 }
 
 uint32_t

@@ -33,8 +33,9 @@ def blocks(page):
 
 
 def mask(line):
+    """Numbers are not the same twice, except of requests and descriptors, which count."""
     line = re.sub(r"\b0x[0-9a-f]+\b|\b[0-9a-f]{8}\b", "#", line)
-    line = re.sub(r"\d+(\.\d+)?", "#", line)
+    line = re.sub(r"(?<!request )(?<!descriptor )(?<!\d)\d+(\.\d+)?", "#", line)
     line = re.sub(r"\b[KMGT]iB", "*iB", line)
     return re.sub(r"\s+", " ", line).strip()
 

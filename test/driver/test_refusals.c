@@ -9,6 +9,8 @@
 
 #include "../unit/support.h"
 #include "rig.h"
+#include "udma/fault.h"
+#include "udma/ioat.h"
 
 static struct rig *g_rig;
 static struct spdk_ioat_chan *g_chan;
@@ -128,6 +130,54 @@ engine_that_does_not_start(void **state)
 	assert_non_null(g_chan);
 }
 
+/** Where a pattern starts is not known then. */
+static void
+trial_fill_that_is_wrong(void **state)
+{
+	const struct udma_fault flip = {.kind = UDMA_FAULT_FLIP, .at = 1};
+	uint8_t *memory = spdk_dma_zmalloc(4096, 4096, NULL);
+
+	(void)state;
+	assert_int_equal(udma_emu_inject(g_rig->function.emu, &flip), 0);
+	g_chan = rig_attach(0);
+	assert_non_null(g_chan);
+	assert_logged("0000:80:04.0: a trial fill has written something else than its pattern");
+	assert_int_equal(spdk_ioat_submit_fill(g_chan, NULL, NULL, memory + 3, 0, 64), -ENOTSUP);
+	assert_int_equal(spdk_ioat_submit_fill(g_chan, NULL, NULL, memory + 8, ~0ull, 64), 0);
+	assert_int_equal(rig_poll(g_chan, 1), 1);
+	assert_int_equal(memory[71], 0xff);
+	spdk_dma_free(memory);
+}
+
+/** As in SPDK. */
+static void
+no_channel(void **state)
+{
+	uint8_t bytes[8] = {0};
+
+	(void)state;
+	assert_int_equal(spdk_ioat_build_copy(NULL, NULL, NULL, bytes, bytes, 8), -EINVAL);
+	assert_int_equal(spdk_ioat_submit_copy(NULL, NULL, NULL, bytes, bytes, 8), -EINVAL);
+	assert_int_equal(spdk_ioat_build_fill(NULL, NULL, NULL, bytes, 0, 8), -EINVAL);
+	assert_int_equal(spdk_ioat_submit_fill(NULL, NULL, NULL, bytes, 0, 8), -EINVAL);
+	assert_int_equal(spdk_ioat_get_dma_capabilities(NULL), 0);
+}
+
+static void
+bytes_that_cannot_be_counted(void **state)
+{
+	uint8_t *memory = spdk_dma_zmalloc(4096, 4096, NULL);
+	const struct iovec five = {memory, 5};
+	const struct iovec more[] = {{memory + 100, SIZE_MAX}, {memory + 200, 6}};
+
+	(void)state;
+	assert_int_equal(udma_ioat_copyv(g_chan, &five, 1, more, 2, 0, NULL, NULL), -EINVAL);
+	assert_int_equal(udma_ioat_copyv(g_chan, more, 2, &five, 1, 0, NULL, NULL), -EINVAL);
+	assert_int_equal(udma_ioat_copyv(g_chan, more, 2, more, 2, 0, NULL, NULL), -EINVAL);
+	assert_logged("different bytes in all");
+	spdk_dma_free(memory);
+}
+
 static void
 no_memory_for_the_ring(void **state)
 {
@@ -240,6 +290,9 @@ main(int argc, char **argv)
 		WITH_DEVICE(probe_without_callbacks),
 		WITH_DEVICE(bar_that_cannot_be_mapped),
 		WITH_DEVICE(command_register_that_cannot_be_read),
+		WITH_DEVICE(trial_fill_that_is_wrong),
+		WITH_CHANNEL(no_channel),
+		WITH_CHANNEL(bytes_that_cannot_be_counted),
 		WITH_DEVICE(engine_that_does_not_start),
 		WITH_DEVICE(no_memory_for_the_ring),
 		WITH_CHANNEL(engine_that_nothing_stops),

@@ -91,6 +91,7 @@ PROGRAMS = {
     "causes": Program("test/driver/test_causes", []),
     "old_words": Program("test/driver/test_old_words", []),
     "batches": Program("test/driver/test_batches", []),
+    "refusals": Program("test/driver/test_refusals", []),
     "pages": Program("test/driver/test_pages", []),
     "parity": Program("test/driver/test_parity", []),
     "else_cpu": Program("test/driver/test_else_cpu", []),

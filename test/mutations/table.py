@@ -111,7 +111,10 @@ MUTATIONS = [
         "desc->dma.u.control_raw & (UDMA_IOAT_CONTROL_COMPLETION_UPDATE |",
         "desc->dma.u.control_raw & (0 |"),
     bug("lists of different lengths are copied", REQUEST, "random",
-        "return difference == 0;", "return true;"),
+        "	       a_bytes == b_bytes;", "	       true;"),
+    bug("lists are as long if their bytes are, modulo 2^64", REQUEST, "refusals bytes_that_*",
+        "can &= !__builtin_add_overflow(*bytes, list[i].iov_len, bytes);",
+        "*bytes += list[i].iov_len;"),
 
     # ---- The doorbell ----
     bug("no completion is asked for", RING, "random",
