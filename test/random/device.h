@@ -41,7 +41,8 @@ struct device {
 	uint64_t done; /* carried out, or skipped by a restart */
 	/* What it has heard in all; what is announced again after a restart is not new. */
 	uint64_t furthest, rung, doorbells;
-	uint64_t word_at; /* the turn in which a completion word was stored last */
+	uint64_t word_at; /* the turn in which a completion word was stored last, or a status shown
+			   */
 
 	/* Its interrupts. */
 	uint32_t interrupts; /* the one enum udma_emu_interrupt_kind that it has; 0: none */

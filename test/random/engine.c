@@ -227,6 +227,20 @@ device_work(unsigned limit)
 	}
 }
 
+/** What an old word leaves open, the status tells. */
+static void
+show(void)
+{
+	uint64_t before, after;
+
+	memcpy(&before, g_device.watch.bar + CHANSTS, 8);
+	udma_emu_watch_publish(&g_device.watch);
+	memcpy(&after, g_device.watch.bar + CHANSTS, 8);
+	if (after != before) {
+		g_device.word_at = g_device.turns;
+	}
+}
+
 void
 device_turn(void)
 {
@@ -244,7 +258,7 @@ device_turn(void)
 	}
 	device_work(how < 4 ? UINT_MAX : how - 4);
 	if (g_device.polled && (how != 6 || g_device.missed)) {
-		udma_emu_watch_publish(&g_device.watch);
+		show();
 	}
 	g_device.missed = how >= 6 && !g_device.missed;
 }
