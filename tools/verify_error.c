@@ -193,10 +193,20 @@ describe(const struct verifier *v, struct verify_error *error)
 	}
 }
 
+/** Whether the bytes were wrong, so that it is known which request has done it. */
+static bool
+is_difference(const struct verify_error *error)
+{
+	return error->area != NULL;
+}
+
 uint64_t
 verify_error_count(const struct verifier *v)
 {
-	return v->error.has_request ? v->error.request.number : v->finished;
+	uint64_t number = v->error.has_request ? v->error.request.number : v->finished;
+
+	/* A channel may have failed at any request that it was given, not only at the oldest. */
+	return is_difference(&v->error) ? number : spdk_max(number, v->started);
 }
 
 void
