@@ -3,6 +3,7 @@
 /* From nothing to channels that take requests, and what to say where there are none. */
 
 #include "device.h"
+#include "stop.h"
 #include "tool.h"
 
 #include "spdk/string.h"
@@ -198,7 +199,14 @@ void
 channels_close(struct channels *channels)
 {
 	for (unsigned i = 0; i < channels->count; i++) {
-		spdk_ioat_detach(channels->list[i].ioat);
+		struct spdk_ioat_chan *ioat = channels->list[i].ioat;
+
+		/* A detach lets the engine finish, which takes seconds where it hangs: nobody who
+		 * has pressed Ctrl-C wants to wait for what is thrown away. */
+		if (stop_signal() != 0) {
+			udma_ioat_abort(ioat);
+		}
+		spdk_ioat_detach(ioat);
 	}
 	channels->count = 0;
 	spdk_env_fini();

@@ -69,7 +69,8 @@ void device_explain_none(void);
 /** Brings channels up: emulated ones if they were asked for, else real ones. \return an exit
  * status. */
 int channels_open(struct channels *channels, unsigned wanted);
-/** Stops the engines. Once it returns they write nothing any more. */
+/** Stops the engines, at once if a signal has asked for that. Once it returns they write nothing
+ * any more. */
 void channels_close(struct channels *channels);
 /** \return what a channel has done since it was opened. */
 struct udma_ioat_stats channel_stats(const struct channel *channel);

@@ -423,6 +423,29 @@ def test_faults():
         verify(f"--emulate=2,fault={fault}", "--count=3000")
 
 
+def test_failure_repeated():
+    """verify: the command line that is printed fails again, whichever request the channel failed at"""
+    for seed in range(4):
+        for fault in ("removal:at=50", "ones:at=300", "error:bit=9:at=100",
+                      "halt:step=write:bit=7:at=200"):
+            answer = udma("verify", f"--emulate=1,fault={fault}", "--count=1000", "--json",
+                          f"--seed={seed}", status=1)
+            error = json.loads(answer.stdout)["channels"][0]["error"]
+            expect("udma verify: to repeat it: " + error["repeat"] in answer.stderr.splitlines(),
+                   answer)
+            command = shlex.split(error["repeat"])
+            again = udma(*command[1:], "--json", program=command[0], status=1)
+            expect(json.loads(again.stdout)["channels"][0]["error"]["kind"] == "failed", again)
+
+
+def test_hang_interrupted():
+    """verify: Ctrl-C while an engine hangs: it is stopped, and not waited for"""
+    with start("verify", "--emulate=1,fault=hang:at=50") as process:
+        wait_for_threads(process)
+        process.send_signal(signal.SIGINT)
+        one_error_line(end(process, 130), "stopped by signal 2")
+
+
 def test_bad_gone():
     """verify: a device that is gone"""
     result, errors = bad("gone")
