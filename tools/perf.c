@@ -37,12 +37,13 @@ static const char help[] =
 	"--channels);\n" HELP_EMULATE_OPTIONS
 	"  --plot             add a bar chart of bytes a second\n"
 	"  --json, --csv      print every figure, as JSON or as comma-separated values\n"
-	"  --quiet            print nothing but errors\n"
+	"  --quiet            print nothing but errors, also with --json or --csv\n"
 	"  --help             print this\n"
 	"\n"
 	"Without --wait, driving a channel means polling it, so those CPUs are always busy.\n"
 	"The engine of emulated channels is a thread of this process, whose CPU time is\n"
-	"counted separately. Latencies are good to half a percent.\n"
+	"counted separately. Latencies are good to half a percent. After an error standard output\n"
+	"has the sizes before it, or nothing, with --json neither: the exit status tells.\n"
 	"\n"
 	"Example:\n"
 	"  udma perf --emulate --size=512,4K,64K,1M --depth=64\n"
@@ -101,7 +102,7 @@ measure_and_report(struct perf *perf)
 	} else if (stop_signal() != 0) {
 		status = STATUS_SIGNAL + stop_signal();
 		complain("stopped by signal %d (%s) after %u of %u sizes", stop_signal(),
-			 strsignal(stop_signal()), perf->count, perf->options.sizes.count);
+			 strsignal(stop_signal()), perf->whole, perf->options.sizes.count);
 	}
 	/* Also after an error: what was measured before it took its time. */
 	if (!perf->options.quiet && perf->count > 0) {

@@ -61,6 +61,7 @@ struct perf_point {
 	/* How many times as fast as the CPU the engine was in the median round: one in which either
 	 * was held up changes nothing. */
 	double ratio;
+	bool is_whole; /* measured for as long as was asked for */
 };
 
 struct perf {
@@ -68,6 +69,7 @@ struct perf {
 	struct channels *channels;
 	struct perf_point points[MAX_SIZES];
 	unsigned count; /* of those measured */
+	unsigned whole; /* of these */
 	bool is_complete;
 };
 

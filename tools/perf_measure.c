@@ -181,6 +181,7 @@ run_rounds(struct workers *workers, const struct perf *perf, struct perf_point *
 		progress_update(perf->count * PARTS +
 				(uint64_t)(spdk_min(elapsed / limit, 1.0) * PARTS));
 	}
+	point->is_whole = elapsed >= limit;
 	return rc;
 }
 
@@ -262,6 +263,7 @@ measure_size(struct workers *workers, struct perf *perf, uint64_t size)
 	/* One that was interrupted early has nothing to tell. */
 	if (rc == 0 && point->engine.operations > 0 && point->baseline.operations > 0) {
 		perf->count++;
+		perf->whole += point->is_whole;
 	}
 	return rc;
 }

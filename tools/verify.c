@@ -50,7 +50,7 @@ static const char help[] =
 	"                     use emulated channels in this process (N: as many as --channels,\n"
 	"                     or 1);\n" HELP_EMULATE_OPTIONS
 	"  --json             print the result as JSON\n"
-	"  --quiet            print nothing but errors\n"
+	"  --quiet            print nothing but errors, also with --json\n"
 	"  --help             print this\n"
 	"\n"
 	"JSON: an object with seed, depth, max_size, seconds (elapsed), requests, copies, fills,\n"

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 from tap import (Skip, UDMA, end, environment, expect, on_terminal, one_error_line, run, start,
                  udma)
@@ -304,7 +305,7 @@ def read_terminal(terminal, until=None):
     return shown
 
 
-def stopped(number, status, *options, until):
+def stopped(number, status, *options, until, after=""):
     """Stops it when the progress line matches. Returns what it has printed."""
     ours, theirs = pty.openpty()
     with start("perf", EMULATE, *options, stderr=theirs, env=environment(COLUMNS="80")) as process:
@@ -316,13 +317,15 @@ def stopped(number, status, *options, until):
     os.close(ours)
     expect(process.returncode == status, f"{process.returncode}: {errors}")
     expect(f"stopped by signal {int(number)}" in errors, errors)
+    expect(after in errors, f"'{after}' in: {errors}")
     return printed
 
 
 def test_interrupt():
     """perf: Ctrl-C in the middle: 130, and what was measured so far"""
     # A hundredth of 20 seconds has been measured then, and more is certainly to come.
-    printed = stopped(signal.SIGINT, 130, "--json", "--seconds=20", until="[1-9] %")
+    printed = stopped(signal.SIGINT, 130, "--json", "--seconds=20", until="[1-9] %",
+                      after="after 0 of 1 sizes")
     result = json.loads(printed)
     expect(result["complete"] is False and len(result["points"]) == 1, result)
     expect_plausible(result["points"][0], 32, 1)
@@ -333,15 +336,30 @@ def test_interrupt_later_size():
     """perf: Ctrl-C after the first of twenty sizes: that one is whole"""
     # Each is a twentieth of the time.
     printed = stopped(signal.SIGINT, 130, "--csv", "--seconds=1", "--size=1-512K",
-                      until="[6-9] %|[1-9]. %")
+                      until="[6-9] %|[1-9]. %", after="of 20 sizes")
     sizes = [int(row["size"]) for row in csv.DictReader(io.StringIO(printed))]
     expect(1 <= len(sizes) <= 20 and sizes == [1 << i for i in range(len(sizes))], printed)
 
 
 def test_interrupt_table():
     """perf: Ctrl-C: the table has what was measured so far"""
-    printed = stopped(signal.SIGINT, 130, "--seconds=20", "--size=512,4K", until="[1-9] %")
+    printed = stopped(signal.SIGINT, 130, "--seconds=20", "--size=512,4K", until="[1-9] %",
+                      after="after 0 of 2 sizes")
     expect(re.search(r"^512 ", printed, re.M) and not re.search(r"^4K ", printed, re.M), printed)
+
+
+def test_interrupt_second():
+    """perf: Ctrl-C in the second of two sizes: one is whole"""
+    stopped(signal.SIGINT, 130, "--seconds=5", "--size=512,4K", until="(5[2-9]|[6-9].) %",
+            after="after 1 of 2 sizes")
+
+
+def test_interrupt_hang():
+    """perf: Ctrl-C while an engine hangs: it is stopped, and not waited for"""
+    with start("perf", "--emulate=1,fault=hang:at=300") as process:
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        one_error_line(end(process, 130), "stopped by signal 2", "after 0 of 1 sizes")
 
 
 def test_terminate():
