@@ -16,7 +16,29 @@
 
 static const char *g_prefix = "udma";
 
-/** A name may hold anything, also what a terminal obeys; the line stays a line. */
+static char
+printable(char c)
+{
+	return iscntrl((unsigned char)c) ? '?' : c;
+}
+
+void
+make_printable(char *text)
+{
+	for (; *text != '\0'; text++) {
+		*text = printable(*text);
+	}
+}
+
+void
+print_printable(FILE *stream, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		putc(printable(*text), stream);
+	}
+}
+
+/** A name may hold anything; the line stays a line. */
 static void
 make_one_line(char *text)
 {
@@ -25,11 +47,7 @@ make_one_line(char *text)
 	if (length > 0 && text[length - 1] == '\n') {
 		text[--length] = '\0';
 	}
-	for (size_t i = 0; i < length; i++) {
-		if (iscntrl((unsigned char)text[i])) {
-			text[i] = '?';
-		}
-	}
+	make_printable(text);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "copy.h"
 #include "json.h"
 #include "progress.h"
+#include "tool.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -40,7 +41,11 @@ print_text(FILE *out, const struct copy_job *job)
 	struct udma_ioat_stats stats = sum_stats(job->channels);
 	char number[NUMBER];
 
-	fprintf(out, "copied    %s -> %s\n", job->source->name, job->destination->path);
+	fprintf(out, "copied    ");
+	print_printable(out, job->source->name);
+	fprintf(out, " -> ");
+	print_printable(out, job->destination->path);
+	fprintf(out, "\n");
 	fprintf(out, "size      %s (%" PRIu64 " bytes",
 		size_text((double)result->bytes, number, sizeof(number)), result->bytes);
 	if (result->data_bytes < result->bytes) {

@@ -34,6 +34,7 @@ struct setup_options {
 	const char *user;              /* who gets the groups; NULL: nobody */
 	bool user_called_sudo;         /* and has not been named */
 	uint64_t huge_bytes;           /* in all, or on each of `huge_nodes` */
+	bool has_huge_bytes;           /* and they have been asked for */
 	uint64_t huge_pages;           /* the same as a number; or SETUP_BY_BYTES */
 	const char *huge_nodes;        /* NULL: all */
 	bool no_huge, force, json, persistent;
@@ -45,8 +46,6 @@ struct setup_options {
 int setup_tree_init(const char *root, bool dry_run);
 bool setup_is_tree(void);
 bool setup_is_dry_run(void);
-/** Replaces what a terminal might obey: the text comes from others. */
-void setup_make_printable(char *text);
 /** Puts the path of a file together, "/dev/..." for one. Too long a one is cut, and then missing.
  */
 void setup_path(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -198,6 +197,10 @@ struct setup_pages {
 /** Visits what there is of hugepages. */
 void setup_each_pages(void (*fn)(void *ctx, const struct setup_pages *pages), void *ctx);
 /* ---- The verbs: each returns an exit status ---- */
+
+/** Refuses options of config that cannot be, before it looks at any channel. \return an exit
+ * status, said. */
+int setup_check_config(const struct setup_options *options);
 
 int setup_config(const struct setup_options *options);
 int setup_reset(const struct setup_options *options);

@@ -12,7 +12,6 @@
 #include "pci/pci_internal.h"
 #include "spdk/string.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,14 +62,6 @@ bool
 setup_is_dry_run(void)
 {
 	return g_dry_run;
-}
-
-void
-setup_make_printable(char *text)
-{
-	for (; *text != '\0'; text++) {
-		*text = iscntrl((unsigned char)*text) ? '?' : *text;
-	}
 }
 
 void

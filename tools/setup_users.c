@@ -3,6 +3,7 @@
 /* Who uses a channel: a process that has its file open, or a client in the kernel. */
 
 #include "setup.h"
+#include "tool.h"
 
 #include "env/sysfs.h"
 #include "pci/pci_internal.h"
@@ -121,7 +122,7 @@ look_at_channel(void *ctx, const char *channel)
 	if (!read_summary(channel, who, sizeof(who))) {
 		name_modules(who, sizeof(who));
 	}
-	setup_make_printable(who);
+	make_printable(who);
 	snprintf(function->user, sizeof(function->user), "the kernel%s%s%s",
 		 who[0] != '\0' ? " (" : "", who, who[0] != '\0' ? ")" : "");
 }

@@ -38,7 +38,7 @@ int bad_option(char **argv);
  */
 int option_number(const char *option, const char *text, uint64_t min, uint64_t max,
 		  uint64_t *number);
-/** As option_number(), of bytes: K, M or G may follow the number ("64K"). */
+/** As option_number(), of bytes: K, M, G or T may follow the number ("64K"). */
 int option_size(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *bytes);
 
 /* message.c */
@@ -47,6 +47,10 @@ int option_size(const char *option, const char *text, uint64_t min, uint64_t max
 void message_init(const char *command);
 /** Prints one error line: what was attempted, the cause, the way out. From any thread. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** Replaces what a terminal might obey: a name may hold anything. */
+void make_printable(char *text);
+/** Prints a text, made printable. */
+void print_printable(FILE *stream, const char *text);
 
 /* terminal.c */
 

@@ -213,6 +213,13 @@ def test_closed_output():
     expect(done.returncode == 0, f"{done.returncode} with --quiet")
 
 
+def test_odd_name_in_report():
+    """copy: the report shows names without what a terminal obeys"""
+    make("a\n\x1b[2Jb", b"x")
+    text = udma("copy", EMULATE, "a\n\x1b[2Jb", "c\rd").stdout
+    expect("copied    a??[2Jb -> c?d\n" in text, repr(text))
+
+
 def test_odd_name_in_error():
     """copy: an error about a name with control characters is one line without them"""
     answer = udma("copy", EMULATE, "a\n\x1b[2Jb", "dst", status=1)
@@ -680,6 +687,17 @@ def is_waiting_in_open(pid):
         time.sleep(1)
         return True
     return where in ("wait_for_partner", "fifo_open", "pipe_wait_for_partner")
+
+
+def test_interrupt_hang():
+    """copy: Ctrl-C while an engine hangs: it is stopped, and not waited for"""
+    make("src", random_bytes(20 * MIB))
+    with start("copy", "--emulate=1,fault=hang:at=5", "src", "dst") as process:
+        wait_until(lambda: temporary_size() > 0)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        one_error_line(end(process, 130), "stopped by signal 2", "'dst' is as it was")
+    expect_only("src")
 
 
 def test_interrupt_blocked_writer():
