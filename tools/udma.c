@@ -77,6 +77,34 @@ find(const char *name)
 	return NULL;
 }
 
+/** \return STATUS_USAGE. */
+static int
+no_command(const char *name)
+{
+	char text[NAMES_BYTES];
+
+	complain("there is no %s '%s'; the commands are %s; 'udma --help' explains them",
+		 name[0] == '-' ? "option" : "command", name, names(" and ", text, sizeof(text)));
+	return STATUS_USAGE;
+}
+
+static bool
+asks_for_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+/** \return an exit status, said. */
+static int
+help_on(char *name)
+{
+	static char option[] = "--help";
+	char *as_option[] = {name, option, NULL};
+	const struct subcommand *command = find(name);
+
+	return command != NULL ? command->main(2, as_option) : no_command(name);
+}
+
 static int
 dispatch(int argc, char **argv)
 {
@@ -89,14 +117,10 @@ dispatch(int argc, char **argv)
 			 names(" or ", text, sizeof(text)));
 		return STATUS_USAGE;
 	}
-	if (strcmp(argv[1], "help") == 0 && argc == 3 && find(argv[2]) != NULL) {
-		static char option[] = "--help";
-		char *as_option[] = {argv[2], option, NULL};
-
-		return find(argv[2])->main(2, as_option);
+	if (strcmp(argv[1], "help") == 0 && argc > 2 && !asks_for_help(argv[2])) {
+		return help_on(argv[2]);
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
+	if (asks_for_help(argv[1])) {
 		print_help();
 		return STATUS_OK;
 	}
@@ -106,10 +130,7 @@ dispatch(int argc, char **argv)
 	}
 	command = find(argv[1]);
 	if (command == NULL) {
-		complain("there is no %s '%s'; the commands are %s; 'udma --help' explains them",
-			 argv[1][0] == '-' ? "option" : "command", argv[1],
-			 names(" and ", text, sizeof(text)));
-		return STATUS_USAGE;
+		return no_command(argv[1]);
 	}
 	snprintf(prefix, sizeof(prefix), "udma %s", command->name);
 	message_init(prefix);

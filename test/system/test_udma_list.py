@@ -169,6 +169,17 @@ def test_help_fits():
             expect(len(line) <= 90, line)
 
 
+def test_help_on_nothing():
+    """udma: help on a command that there is not is no better than that command"""
+    for name in ("nosuch", "--jsom", ""):
+        answer = udma("help", name, status=2)
+        one_error_line(answer.stderr, f"'{name}'", *COMMANDS, "--help")
+        expect(answer.stdout == "", answer.stdout)
+        expect(udma(name, status=2).stderr == answer.stderr, name)
+    for name in ("--help", "-h", "help"):
+        expect(udma("help", name).stdout == udma("--help").stdout, name)
+
+
 def test_version():
     """udma: --version"""
     expect(re.fullmatch(r"udma \d+\.\d+\.\d+\n", udma("--version").stdout), "version")
