@@ -9,19 +9,61 @@
 
 #include "spdk/string.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define TEXT_BYTES 256
 
 static bool g_json;
 static bool g_quiet;
+/* The first error of standard output, and what tells the main thread of it. */
+static int g_error;
+static int g_error_fd = -1;
 
-void
+int
 emulate_report_init(bool json, bool quiet)
 {
 	g_json = json;
 	g_quiet = quiet;
+	g_error_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return g_error_fd < 0 ? -errno : 0;
+}
+
+int
+emulate_report_fd(void)
+{
+	return g_error_fd;
+}
+
+int
+emulate_report_check(void)
+{
+	int error = __atomic_load_n(&g_error, __ATOMIC_ACQUIRE);
+
+	if (error != 0) {
+		complain("cannot write to standard output: %s", spdk_strerror(error));
+	}
+	return -error;
+}
+
+/**
+ * Hands a line over that was printed with `length` characters (negative: an error). Whoever reads
+ * the lines must not wait for ever for those that got lost.
+ */
+static void
+flush_line(int length)
+{
+	const uint64_t one = 1;
+	int none = 0;
+
+	if (length < 0 || fflush(stdout) != 0) {
+		__atomic_compare_exchange_n(&g_error, &none, errno, false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED);
+		(void)!write(g_error_fd, &one, sizeof(one));
+	}
 }
 
 /** \return how a function is called. */
@@ -45,9 +87,9 @@ print_json(const struct served *served, const char *event, struct json_object *o
 	json_object_object_add(object, "function", json_object_new_int((int)served->index));
 	json_object_object_add(object, "socket", json_of_text(name_of(served, name, sizeof(name))));
 	flockfile(stdout);
-	printf("%s\n", json_object_to_json_string_ext(
-			       object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	fflush(stdout);
+	flush_line(printf(
+		"%s\n", json_object_to_json_string_ext(
+				object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
 	funlockfile(stdout);
 	json_object_put(object);
 }
@@ -64,10 +106,11 @@ print_line(const struct served *served, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	make_printable(text);
 	progress_clear();
 	flockfile(stdout);
-	printf("%s: %s\n", name_of(served, name, sizeof(name)), text);
-	fflush(stdout);
+	print_printable(stdout, name_of(served, name, sizeof(name)));
+	flush_line(printf(": %s\n", text));
 	funlockfile(stdout);
 }
 
