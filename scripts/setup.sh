@@ -18,9 +18,9 @@ Usage: sudo [VARIABLE=VALUE …] scripts/setup.sh [VERB] [OPTION of `udma setup`
 Variables:
 
   HUGEMEM          hugepages in MiB (default 2048), in all, or on each node of HUGENODE
-  NRHUGE           the same, as a number of pages; 0: none are made
+  NRHUGE           in place of HUGEMEM, a number of pages; 0: none are made
   HUGENODE         NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64
-  SKIP_HUGE        yes: leave hugepages alone
+  SKIP_HUGE        yes: leave hugepages alone, whatever these say
   PCI_ALLOWED      addresses of channels, with blanks or newlines between them:
                    these only; none: hugepages alone, with or without a channel
   PCI_BLOCKED      not these
@@ -30,8 +30,8 @@ Variables:
                    and no more
   UDMA             the program udma (default build/tools/udma, built if it is missing)
 
-Nothing but I/OAT functions is touched. `udma setup --help` has the options; --dry-run prints each
-write.
+An option counts more than a variable. Nothing but I/OAT functions is touched. `udma setup --help`
+has the options; --dry-run prints each write.
 
 Example: sudo HUGEMEM=512 scripts/setup.sh
 END
@@ -50,15 +50,29 @@ help | -h | --help)
     ;;
 esac
 
+# Of variables that contradict each other SKIP_HUGE counts, then NRHUGE; and an option more than they.
+huge=
+for option; do
+    case "$option" in
+    --huge-[mp]* | --no-*) huge=given ;;
+    esac
+done
+
 options=()
-[ -z "${HUGEMEM-}" ] || options+=("--huge-mem=${HUGEMEM}M")
-[ -z "${NRHUGE-}" ] || options+=("--huge-pages=$NRHUGE")
+if [ -n "$huge" ]; then
+    :
+elif [ "${SKIP_HUGE-}" = yes ]; then
+    options+=(--no-huge)
+elif [ -n "${NRHUGE-}" ]; then
+    options+=("--huge-pages=$NRHUGE")
+elif [ -n "${HUGEMEM-}" ]; then
+    options+=("--huge-mem=${HUGEMEM}M")
+fi
 [ -z "${HUGENODE-}" ] || options+=("--huge-nodes=$HUGENODE")
 [ -z "${PCI_ALLOWED-}" ] || options+=("--allow=$PCI_ALLOWED")
 [ -z "${PCI_BLOCKED-}" ] || options+=("--block=$PCI_BLOCKED")
 [ -z "${TARGET_USER-}" ] || options+=("--user=$TARGET_USER")
 [ -z "${DRIVER_OVERRIDE-}" ] || options+=("--driver=$DRIVER_OVERRIDE")
-[ "${SKIP_HUGE-}" != yes ] || options+=(--no-huge)
 
 if [ -z "${UDMA-}" ]; then
     UDMA=$here/build/tools/udma

@@ -45,7 +45,7 @@ option_number(const char *option, const char *text, uint64_t min, uint64_t max, 
 int
 option_size(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *bytes)
 {
-	static const char units[] = "KMG";
+	static const char units[] = "KMGT";
 	size_t length = strlen(text);
 	const char *unit = length > 0 ? strchr(units, text[length - 1]) : NULL;
 	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;

@@ -32,12 +32,13 @@ static const char help[] =
 	"Options:\n"
 	"  --allow=ADDR[,ADDR]...  these channels only; none: hugepages alone\n"
 	"  --block=ADDR[,ADDR]...  not these channels\n"
-	"  --driver=NAME           bind to this driver; none: take the driver away, and no more\n"
+	"  --driver=NAME           bind to this driver: vfio-pci, uio_pci_generic, igb_uio, or\n"
+	"                          another one for UIO; none: take the driver away, and no more\n"
 	"  --user=NAME             give the channels to a user (vfio-pci with an IOMMU); default:\n"
 	"                          who called sudo, and else they stay root's\n"
 	"  --huge-mem=SIZE         hugepages, of 2M each, in all (default 2G), or on each of\n"
-	"                          --huge-nodes\n"
-	"  --huge-pages=N          the same, as a number of pages; 0: none are made\n"
+	"                          --huge-nodes; K, M, G or T may follow the number\n"
+	"  --huge-pages=N          in place of it, a number of pages; 0: none are made\n"
 	"  --huge-nodes=LIST       on these NUMA nodes: 0,1 or nodes_hp[0]=512,nodes_hp[1]=64\n"
 	"  --no-huge               leave hugepages alone\n"
 	"  --force                 also take channels that the kernel uses: it may crash where a\n"
@@ -45,7 +46,9 @@ static const char help[] =
 	"  --persistent            print the files that do what config does after each boot\n"
 	"  --dry-run               print each write, and write nothing\n"
 	"  --json                  print the status as an object\n"
-	"  --root=DIR              a tree of files instead of this machine, for trying out\n"
+	"  --root=DIR              a tree of files instead of this machine, for trying out: it "
+	"has\n"
+	"                          what is read below /sys and /proc; /run/udma is made in it\n"
 	"  --help                  print this\n"
 	"\n"
 	"Example:\n"
@@ -131,6 +134,7 @@ take_value(int option, const char *value, struct setup_options *options)
 		options->driver = value;
 		return check_driver(value);
 	case OPTION_HUGE_MEM:
+		options->has_huge_bytes = true;
 		return option_size("--huge-mem", value, 0, MOST_HUGE_BYTES, &options->huge_bytes);
 	case OPTION_HUGE_NODES:
 		options->huge_nodes = value;
@@ -225,6 +229,9 @@ run(const struct verb *verb, const struct command *command)
 
 	if (status == STATUS_OK) {
 		status = setup_tree_init(command->root, command->dry_run);
+	}
+	if (status == STATUS_OK && verb->main == setup_config) {
+		status = setup_check_config(&command->options);
 	}
 	if (status != STATUS_OK) {
 		return status;

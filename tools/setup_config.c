@@ -15,7 +15,12 @@
 /* A value of --allow: hugepages alone. */
 #define NO_CHANNEL "none"
 
-/** Whether an address is in a list. \return an exit status, said, if the list is not one. */
+/**
+ * Whether an address is in a list.
+ *
+ * \param addr NULL: only whether it is one.
+ * \return an exit status, said, if the list is not one.
+ */
 static int
 find_in_list(const char *option, const char *list, const struct spdk_pci_addr *addr, bool *found)
 {
@@ -33,7 +38,7 @@ find_in_list(const char *option, const char *list, const struct spdk_pci_addr *a
 			complain("%s has '%s'; an address is expected, such as 0000:00:04.0",
 				 option, word);
 			status = STATUS_USAGE;
-		} else if (spdk_pci_addr_compare(&listed, addr) == 0) {
+		} else if (addr != NULL && spdk_pci_addr_compare(&listed, addr) == 0) {
 			*found = true;
 		}
 	}
@@ -57,6 +62,78 @@ is_for_no_channel(const struct setup_options *options)
 {
 	return options->allowed != NULL && is_only(options->allowed, NO_CHANNEL);
 }
+
+/* ---- Options that cannot be ---- */
+
+/** \return an exit status, said. */
+static int
+check_lists(const struct setup_options *options)
+{
+	int status = STATUS_OK;
+	bool found;
+
+	if (options->allowed != NULL && !is_for_no_channel(options)) {
+		status = find_in_list("--allow", options->allowed, NULL, &found);
+	}
+	if (status == STATUS_OK && options->blocked != NULL) {
+		status = find_in_list("--block", options->blocked, NULL, &found);
+	}
+	return status;
+}
+
+/** \return an exit status, said. */
+static int
+check_hugepages(const struct setup_options *options)
+{
+	bool has_pages = options->huge_pages != SETUP_BY_BYTES;
+	const char *amount = has_pages ? "--huge-pages" : "--huge-mem";
+
+	if (options->no_huge && (has_pages || options->has_huge_bytes)) {
+		complain("--no-huge and %s do not go together: one leaves hugepages alone, the "
+			 "other makes them",
+			 amount);
+		return STATUS_USAGE;
+	}
+	if (has_pages && options->has_huge_bytes) {
+		complain("--huge-mem and --huge-pages do not go together: both say how much there "
+			 "is to be");
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
+/**
+ * A driver for UIO may have any name, and modprobe may find it. What no such name looks like has to
+ * be there already.
+ */
+static bool
+can_be_driver(const char *name)
+{
+	char path[PATH_MAX];
+
+	setup_path(path, "/sys/bus/pci/drivers/%s", name);
+	return strcmp(name, "vfio-pci") == 0 || strcmp(name, SETUP_NO_DRIVER) == 0 ||
+	       strstr(name, "uio") != NULL || access(path, F_OK) == 0;
+}
+
+int
+setup_check_config(const struct setup_options *options)
+{
+	int status = check_lists(options);
+
+	if (status == STATUS_OK) {
+		status = check_hugepages(options);
+	}
+	if (status == STATUS_OK && options->driver != NULL && !can_be_driver(options->driver)) {
+		complain("--driver is '%s', and no such driver is loaded; it can be vfio-pci, "
+			 "uio_pci_generic, igb_uio, another one for UIO, or " SETUP_NO_DRIVER,
+			 options->driver);
+		status = STATUS_USAGE;
+	}
+	return status;
+}
+
+/* ---- Which functions ---- */
 
 /** Applies --allow and --block. */
 static int

@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER     "/run/udma"
+#define RUN        "/run"
+#define FOLDER     RUN "/udma"
 #define TEMPORARY  JOURNAL ".new"
 #define LOCK       FOLDER "/setup.lock"
 #define HEADER     "udma setup 1 boot "
@@ -257,8 +258,13 @@ lock(void)
 	/* Whoever asks for the status may read the journal, whatever root's shell keeps to itself.
 	 */
 	umask(S_IWGRP | S_IWOTH);
+	/* A machine has one; a tree need not. */
+	setup_path(path, RUN);
+	if (setup_is_tree() && mkdir(path, 0755) != 0 && errno != EEXIST) {
+		rc = -errno;
+	}
 	setup_path(path, FOLDER);
-	if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+	if (rc == 0 && mkdir(path, 0755) != 0 && errno != EEXIST) {
 		rc = -errno;
 	}
 	setup_path(path, LOCK);

@@ -362,7 +362,12 @@ def test_bad_usage():
             (("config", f"--block={ONE},:"), ("--block", "':'")),
             (("config", "--driver=../evil"), ("'../evil'", "vfio-pci")),
             (("config", "--driver="), ("--driver",)),
+            (("config", "--driver=nosuch"), ("--driver", "'nosuch'", "vfio-pci", "none")),
             (("config", "--huge-mem=much"), ("--huge-mem", "'much'")),
+            (("config", "--huge-mem=4096T"), ("--huge-mem", "'4096T'")),
+            (("config", "--no-huge", "--huge-mem=2G"), ("--no-huge", "--huge-mem")),
+            (("config", "--huge-pages=0", "--no-huge"), ("--no-huge", "--huge-pages")),
+            (("config", "--huge-pages=1", "--huge-mem=2M"), ("--huge-pages", "--huge-mem")),
             (("config", "--huge-pages=-1"), ("--huge-pages", "'-1'")),
             *((("config", "--huge-nodes=" + nodes), ("--huge-nodes", f"'{nodes}'"))
               for nodes in ("", "x", "-1", "0x1", "nodes_hp[0]", "nodes_hp[0]=", "nodes_hp[0]=-5",
@@ -371,6 +376,48 @@ def test_bad_usage():
     one_error_line(udma("setup", "status", "--root=nowhere", status=2).stderr, "'nowhere'")
     one_error_line(udma("setup", "status", "--root=" + "x/" * 3000, status=2).stderr, "--root")
     expect(machine.snapshot() == before, "nothing has changed")
+
+
+def test_bad_usage_first():
+    """setup: options that cannot be are refused before the machine is looked at, also without channels"""
+    machine = Machine()
+    before = machine.snapshot()
+    for args, parts in ((("--allow=none,x",), ("--allow", "'none'")),
+                        (("--allow=x",), ("--allow", "'x'")),
+                        (("--allow=none", "--block=x"), ("--block", "'x'")),
+                        (("--allow=none", "--driver=nosuch"), ("'nosuch'",)),
+                        (("--allow=none", "--no-huge", "--huge-pages=1"), ("--no-huge",))):
+        one_error_line(setup(machine, "config", *args, status=2).stderr, *parts)
+        one_error_line(setup(machine, "config", "--dry-run", *args, status=2).stderr, *parts)
+    with without_privileges() as options:
+        answer = udma("setup", "config", "--driver=nosuch", status=2, **options)
+        one_error_line(answer.stderr, "'nosuch'")
+    expect(machine.snapshot() == before, "nothing has changed")
+
+
+def test_driver_names():
+    """setup: --driver may be any that is loaded, or that could be for UIO"""
+    machine = one_function()
+    machine.add_driver("other")
+    for driver in ("vfio-pci", "uio_pci_generic", "igb_uio", "other", "none"):
+        answer = setup(machine, "config", "--dry-run", "--no-huge", "--force", "--driver=" + driver)
+        expect("dry run" in answer.stdout, answer)
+
+
+def test_terabytes():
+    """setup: --huge-mem in T"""
+    answer = setup(one_function(), "config", "--dry-run", "--huge-mem=100T")
+    expect(str(100 << 19) in answer.stdout, answer.stdout)
+
+
+def test_tree_without_run():
+    """setup: a tree need not have a folder for the journal"""
+    machine = one_function()
+    os.rmdir(machine.path("run"))
+    setup(machine, "config", "--no-huge")
+    expect(os.path.exists(machine.path(JOURNAL)), "journal")
+    setup(machine, "reset")
+    expect(machine.driver(ONE) == "ioatdma", machine.driver(ONE))
 
 
 def test_help():

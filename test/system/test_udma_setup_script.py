@@ -61,6 +61,24 @@ def test_lists():
     one_error_line(answer.stderr, "--allow", "'none'", "address")
 
 
+def test_variables_together():
+    """setup.sh: variables may contradict each other: of hugepages SKIP_HUGE counts, then NRHUGE"""
+    for number, (variables, options, pages) in enumerate((
+            ({"HUGEMEM": "64", "NRHUGE": "5"}, (), "5"),
+            ({"HUGEMEM": "64", "NRHUGE": "5", "SKIP_HUGE": "yes"}, (), "0"),
+            ({"HUGEMEM": "64", "SKIP_HUGE": "no"}, (), "32"),
+            ({"HUGEMEM": "64", "NRHUGE": "5"}, ("--no-huge",), "0"),
+            ({"SKIP_HUGE": "yes", "NRHUGE": "5"}, ("--huge-pages=3",), "3"),
+            ({"NRHUGE": "5"}, ("--huge-mem=16M",), "8"))):
+        machine = one_function(root=f"machine-{number}")
+        script(machine, "config", *options, **variables)
+        expect(machine.pages(0) == pages, (variables, options, machine.pages(0)))
+    machine = one_function()
+    for verb in ("reset", "status", "cleanup"):
+        script(machine, verb, PCI_ALLOWED="nonsense", DRIVER_OVERRIDE="nosuch", HUGEMEM="1",
+               NRHUGE="1", SKIP_HUGE="yes")
+
+
 def test_no_channel():
     """setup.sh: PCI_ALLOWED=none makes hugepages, also on a machine without a channel"""
     machine = Machine()
