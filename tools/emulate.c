@@ -7,7 +7,6 @@
 #include "tool.h"
 
 #include "spdk/string.h"
-#include "spdk/util.h"
 #include "vfio_user/dma.h"
 
 #include <errno.h>
@@ -72,7 +71,8 @@ static const char help[] =
 	"             \"path\":\"/tmp/ioat.sock\"}}'\n"
 	"\n"
 	"Exit status: 0 ended by a signal, or the client of --fd has left; 1 failed, also if\n"
-	"standard output takes no more of what is told; 2 wrong usage.\n";
+	"standard output does not take what is told: at once if it cannot be told that a\n"
+	"function is ready; 2 wrong usage.\n";
 
 struct options {
 	struct served served[MAX_FUNCTIONS];
@@ -382,6 +382,7 @@ start(struct options *options, struct served *served)
 
 	/* Before anybody can connect: what is told of a function begins with this. */
 	emulate_report_ready(served, udma_emu_device_id(options->generation, served->index));
+	/* Whoever follows the lines would wait for it for ever. */
 	rc = emulate_report_check();
 	if (rc == 0) {
 		rc = stop_start_thread(&served->thread, "udma-function", serve, served);
@@ -393,26 +394,21 @@ start(struct options *options, struct served *served)
 	return 0;
 }
 
-/**
- * Waits for a signal, or until every function has ended by itself.
- *
- * \return 0; a negative errno, said, if what happens cannot be told any more.
- */
-static int
+/** Waits for a signal, or until every function has ended by itself. */
+static void
 wait_for_end(struct options *options)
 {
 	struct pollfd fds[] = {
 		{.fd = g_done_fd, .events = POLLIN},
 		{.fd = options->control ? STDIN_FILENO : -1, .events = POLLIN},
 		{.fd = g_signal_fd, .events = POLLIN},
-		{.fd = emulate_report_fd(), .events = POLLIN},
 	};
 	int timeout = terminal_width(stderr) > 0 ? STATUS_LINE_MS : -1;
 	uint64_t ended = 0, more;
 
-	while (ended < options->count && fds[2].revents == 0 && fds[3].revents == 0) {
+	while (ended < options->count && fds[2].revents == 0) {
 		emulate_report_status(options->served, options->count);
-		if (poll(fds, SPDK_COUNTOF(fds), timeout) <= 0) {
+		if (poll(fds, 3, timeout) <= 0) {
 			continue;
 		}
 		if (fds[1].revents != 0 && !emulate_control(options->served, options->count)) {
@@ -422,7 +418,6 @@ wait_for_end(struct options *options)
 			ended += more;
 		}
 	}
-	return fds[3].revents != 0 ? emulate_report_check() : 0;
 }
 
 static int
@@ -438,7 +433,7 @@ serve_all(struct options *options)
 		rc = start(options, &options->served[i]);
 	}
 	if (rc == 0) {
-		rc = wait_for_end(options);
+		wait_for_end(options);
 	}
 	(void)!write(g_stop_fd, &one, sizeof(one));
 	for (unsigned i = 0; i < options->count; i++) {
@@ -468,7 +463,7 @@ int
 emulate_main(int argc, char **argv)
 {
 	static struct options options = {.generation = "skx"};
-	int status = parse(argc, argv, &options), report, rc;
+	int status = parse(argc, argv, &options), rc;
 
 	if (status != STATUS_OK) {
 		return status;
@@ -478,12 +473,11 @@ emulate_main(int argc, char **argv)
 		return STATUS_OK;
 	}
 	g_signal_fd = stop_open_signals();
-	report = emulate_report_init(options.json, options.quiet);
+	emulate_report_init(options.json, options.quiet);
 	g_stop_fd = eventfd(0, EFD_CLOEXEC);
 	g_done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = udma_vu_dma_guard_process();
 	rc = g_signal_fd < 0 ? g_signal_fd : rc;
-	rc = rc == 0 ? report : rc;
 	if (g_stop_fd < 0 || g_done_fd < 0 || rc != 0) {
 		complain("cannot prepare: %s", spdk_strerror(rc != 0 ? -rc : errno));
 		return STATUS_FAILED;

@@ -47,11 +47,9 @@ bool emulate_control(struct served *list, unsigned count);
 
 /* emulate_report.c */
 
-/** Chooses between lines to read and JSON. \return 0; a negative errno. */
-int emulate_report_init(bool json, bool quiet);
-/** \return a descriptor that can be read once standard output takes nothing any more. */
-int emulate_report_fd(void);
-/** \return 0; a negative errno, said, if standard output takes nothing any more. */
+/** Chooses between lines to read and JSON. */
+void emulate_report_init(bool json, bool quiet);
+/** \return 0; a negative errno, said, if standard output did not take all that was told. */
 int emulate_report_check(void);
 /** The function can be attached now. */
 void emulate_report_ready(const struct served *served, uint16_t device_id);

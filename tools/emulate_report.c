@@ -12,30 +12,18 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define TEXT_BYTES 256
 
 static bool g_json;
 static bool g_quiet;
-/* The first error of standard output, and what tells the main thread of it. */
-static int g_error;
-static int g_error_fd = -1;
+static int g_error; /* the first one of standard output */
 
-int
+void
 emulate_report_init(bool json, bool quiet)
 {
 	g_json = json;
 	g_quiet = quiet;
-	g_error_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return g_error_fd < 0 ? -errno : 0;
-}
-
-int
-emulate_report_fd(void)
-{
-	return g_error_fd;
 }
 
 int
@@ -49,20 +37,15 @@ emulate_report_check(void)
 	return -error;
 }
 
-/**
- * Hands a line over that was printed with `length` characters (negative: an error). Whoever reads
- * the lines must not wait for ever for those that got lost.
- */
+/** Hands a line over that was printed with `length` characters (negative: an error). */
 static void
 flush_line(int length)
 {
-	const uint64_t one = 1;
 	int none = 0;
 
 	if (length < 0 || fflush(stdout) != 0) {
 		__atomic_compare_exchange_n(&g_error, &none, errno, false, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED);
-		(void)!write(g_error_fd, &one, sizeof(one));
 	}
 }
 

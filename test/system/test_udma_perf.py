@@ -392,7 +392,7 @@ def test_progress():
 def test_flip():
     """perf: a byte that the engine has spoiled is an error that names the channel"""
     for operation in ("copy", "fill"):
-        answer = udma("perf", "--emulate=1,flip=1", SHORT, "--operation=" + operation, status=1)
+        answer = udma("perf", "--emulate=1,flip=2", SHORT, "--operation=" + operation, status=1)
         one_error_line(answer.stderr, "udma perf: byte ", f"of a {operation} of 4K", "0x",
                        "eeee:00:04.0 (emulated)", "do not use this channel")
         expect(answer.stdout == "", answer.stdout)
