@@ -107,7 +107,7 @@ fault_doubled_word_is_over_the_next(void **state)
 	/* The next occasion, and a halt behind it. */
 	put_copy(h, SLOT(2), COMPL_UPDATE, SOURCE(2), TARGET(2), SIZE, SLOT(3));
 	put_copy(h, SLOT(3), COMPL_UPDATE, 0, TARGET(3), SIZE, SLOT(4)); /* nothing is there */
-	wr(h, DMACOUNT, 2, 3);
+	wr(h, DMACOUNT, 2, 4);
 	run(h);
 	assert_int_equal(rd(h, CHANSTS, 8) & 7, HALTED);
 	assert_int_equal(get64(h, WORD), SLOT(2));
