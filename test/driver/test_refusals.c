@@ -138,7 +138,9 @@ trial_fill_that_is_wrong(void **state)
 	uint8_t *memory = spdk_dma_zmalloc(4096, 4096, NULL);
 
 	(void)state;
+	pthread_mutex_lock(&g_rig->lock);
 	assert_int_equal(udma_emu_inject(g_rig->function.emu, &flip), 0);
+	pthread_mutex_unlock(&g_rig->lock);
 	g_chan = rig_attach(0);
 	assert_non_null(g_chan);
 	assert_logged("0000:80:04.0: a trial fill has written something else than its pattern");

@@ -302,7 +302,7 @@ def test_output_to_nobody():
     path = os.path.abspath("s")
     process = start("emulate", SOCKET + path, "--json")
     try:
-        wait_until(lambda: os.path.exists(path), "no socket")
+        expect(b"ready" in process.stdout.readline(), "the first line")
         process.stdout.close()
         process.stderr.close()
         for _ in range(20):
