@@ -268,6 +268,9 @@ start_one(struct verifier *v, const struct area *target, uint64_t offset, uint64
 	if (rc == 0) {
 		write_mirror(request);
 		v->started++;
+	} else if (goes_on(v) && (rc == -EIO || rc == -ENODEV)) {
+		/* The poll that found it told of those that had finished. */
+		blame(v, TROUBLE_FAILED, rc);
 	} else if (goes_on(v)) {
 		struct verify_error error = {
 			.trouble = TROUBLE_REFUSED,
