@@ -104,8 +104,9 @@ struct udma_fault {
 	uint64_t seed;   /**< For what is at random. */
 	uint64_t times;  /**< It happens no more often; 0: without an end. */
 	/**
-	 * Only descriptors that read from here or write there are an occasion: copies and fills
-	 * (whose page is not broken); of XOR and PQ, the first source and the destination or P.
+	 * Only descriptors that read from here or write there are an occasion: copies and fills,
+	 * also at the second address of a broken page; of XOR and PQ, the first source and the
+	 * destination or P.
 	 */
 	struct udma_fault_range source;
 	struct udma_fault_range destination;

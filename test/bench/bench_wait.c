@@ -2,8 +2,8 @@
 
 /*
  * What waiting costs:
- * - the CPU time of a program that has a request each millisecond, beside one that is woken as
- * often and has none, in turns;
+ * - the CPU time of a program that has a request each millisecond, beside one that does not wait
+ *   for it and one that has none, in turns;
  * - how long a request takes that is waited for, beside one that is polled for and a blocking round
  *   trip between two threads by eventfd, in turns;
  * - whether at full load it is as quick as polling, in turns.
@@ -58,7 +58,7 @@ submit(struct spdk_ioat_chan *chan, uint8_t *memory)
 
 /* ---- A thousand a second ----------------------------------------------------------------- */
 
-/** What a thousand milliseconds have taken. */
+/** What some milliseconds have taken. */
 struct spent {
 	double thread, process, seconds;
 };
@@ -184,9 +184,8 @@ thousand_a_second(struct spdk_ioat_chan *chan, uint8_t *memory, bool has_client)
 	       "for, %.2f %% with no request\n",
 	       SAMPLES / spent[WAIT].seconds, has_client ? "a client" : "its own timer",
 	       percent(&spent[WAIT]), percent(&spent[SUBMIT]), percent(&spent[NOTHING]));
-	printf("  the whole process, emulated engine included: %.2f %%; %d bytes, submit to the "
-	       "end "
-	       "of the wait: median %.1f us\n",
+	printf("  the whole process, emulated engine included: %.2f %%\n"
+	       "  %d bytes, submit to the end of the wait: median %.1f us\n",
 	       spent[WAIT].process / spent[WAIT].seconds * 100, BYTES, median(us, SAMPLES));
 }
 
