@@ -111,10 +111,9 @@ udma_emu_fault_takes_reset(struct udma_emu *emu)
 /* ---- At a descriptor ---- */
 
 static bool
-touches(const struct udma_fault_range *range, bool used, uint64_t addr, uint64_t len)
+touches(const struct udma_fault_range *range, uint64_t addr, uint64_t len)
 {
-	return range->len == 0 ||
-	       (used && (addr - range->addr < range->len || range->addr - addr < len));
+	return range->len == 0 || addr - range->addr < range->len || range->addr - addr < len;
 }
 
 /** What lies beyond the end of a broken page is at a second address (section 7). */
@@ -125,8 +124,7 @@ touches_pages(const struct udma_fault_range *range, uint64_t addr, uint64_t seco
 	uint32_t page_left = UDMA_EMU_PAGE_SIZE - addr % UDMA_EMU_PAGE_SIZE;
 	uint32_t first = broken ? spdk_min(page_left, len) : len;
 
-	return touches(range, true, addr, first) ||
-	       (first < len && touches(range, true, second, len - first));
+	return touches(range, addr, first) || (first < len && touches(range, second, len - first));
 }
 
 static bool
@@ -137,9 +135,9 @@ touches_source(const struct udma_fault_range *range, const union spdk_ioat_hw_de
 		return touches_pages(range, desc->dma.src_addr, desc->dma.reserved,
 				     desc->dma.u.control.src_page_break, desc->dma.size);
 	case SPDK_IOAT_OP_FILL:
-		return touches(range, false, 0, 0);
+		return range->len == 0; /* it reads nothing */
 	default:
-		return touches(range, true, desc->generic.src_addr, desc->generic.size);
+		return touches(range, desc->generic.src_addr, desc->generic.size);
 	}
 }
 
